@@ -1,0 +1,1 @@
+# What is measured; see bench/README.md.

@@ -1,0 +1,1 @@
+# Sample config, init script, man pages.

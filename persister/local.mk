@@ -1,0 +1,7 @@
+noinst_LIBRARIES += persister/libpersister.a
+persister_libpersister_a_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS) $(JSONC_CFLAGS) $(LIBMD_CFLAGS)
+persister_libpersister_a_SOURCES =
+
+pmlibexec_PROGRAMS += pm-persister
+pm_persister_SOURCES = %D%/main.c
+pm_persister_LDADD = persister/libpersister.a worker/core/libcore.a $(COMMON_LIBS) $(LIBPQ_LIBS) $(LIBMD_LIBS)

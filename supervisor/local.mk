@@ -1,0 +1,7 @@
+noinst_LIBRARIES += supervisor/libsupervisor.a
+supervisor_libsupervisor_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS)
+supervisor_libsupervisor_a_SOURCES =
+
+sbin_PROGRAMS += pm-supervisor
+pm_supervisor_SOURCES = %D%/main.c
+pm_supervisor_LDADD = supervisor/libsupervisor.a $(COMMON_LIBS) $(SYSTEMD_LIBS)
