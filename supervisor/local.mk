@@ -5,3 +5,7 @@ supervisor_libsupervisor_a_SOURCES =
 sbin_PROGRAMS += pm-supervisor
 pm_supervisor_SOURCES = %D%/main.c
 pm_supervisor_LDADD = supervisor/libsupervisor.a $(COMMON_LIBS) $(SYSTEMD_LIBS)
+
+# The operator's side: command line, control socket, status.
+supervisor_libsupervisor_a_SOURCES += \
+	%D%/status.c %D%/status.h %D%/status_json.c %D%/status_json.h %D%/status_screen.c %D%/status_screen.h

@@ -1,6 +1,6 @@
 /* status: what the operator wants to know about the service, as one model. The supervisor fills in the facts and calls
  * status_judge(), which decides the state and the warnings. The model then travels as JSON over the control socket and
- * is shown as a text screen, as JSON or as an exit code. Pure: no clock, socket or file.
+ * is shown as a text screen (status_screen.h), as JSON (status_json.h) or as an exit code. Pure: no clock, socket or file.
  *
  * Zeroed is a valid model at rest: an instance that is starting and knows nothing yet. */
 #ifndef PM_SUPERVISOR_STATUS_H
@@ -9,9 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "common/check.h"
 #include "common/event.h"
 #include "common/exit_code.h"
 #include "common/msg.h"
@@ -178,16 +176,5 @@ void status_judge(struct status *status);
 /* Of `pm-supervisor status`. */
 enum status_code status_exit_code(const struct status *status);
 const char *status_state_name(int state); /* "running" */
-
-/* One object, stable snake_case keys, exact decimals; sections that are not known are null. pretty: indented and ending
- * with a newline, else on one line without. The text is malloc'd, NULL only without memory. */
-char *status_to_json(const struct status *status, bool pretty);
-/* Reads it back; keys it does not know are passed over, keys that are missing leave zeros. */
-enum status_parse { STATUS_PARSE_OK = 0, STATUS_PARSE_BAD };
-struct json_object; /* json-c's */
-PM_MUST_CHECK enum status_parse status_from_json(struct status *status, struct json_object *object);
-
-/* The screen. colour: with escape sequences. */
-void status_print(const struct status *status, FILE *out, bool colour);
 
 #endif
