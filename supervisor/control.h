@@ -13,44 +13,14 @@
 #include "common/check.h"
 #include "common/limits.h"
 #include "common/loop.h"
-#include "common/msg.h"
+#include "supervisor/control_request.h"
 #include "supervisor/status.h"
 
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_CLIENT_DEADLINE_MS 5000
-#define CONTROL_NOTE_SIZE (PM_REASON_SIZE_MAX + 1)
 #define CONTROL_MESSAGE_SIZE 1024
 
 struct control;
-
-enum control_verb {
-        CONTROL_NONE = 0,
-        CONTROL_STATUS,      /* answer with control_answer_status() */
-        CONTROL_STOP,        /* answer at once, then stop: the client watches the process end */
-        CONTROL_RESTART,     /* role: WORKER, PERSISTER or NONE for both. Answer when READY again, or with the reason why not */
-        CONTROL_RELOAD,      /* read the config again; the message says what changed and what needs a restart */
-        CONTROL_WAIT_READY,  /* answered by control itself: control_set_ready() */
-        CONTROL_MAINTENANCE, /* on */
-        CONTROL_PAUSE,       /* note */
-        CONTROL_RESUME,      /* note */
-        CONTROL_DEPOSIT,     /* amount_e6 > 0, note, request_id; answer after COMMAND_RESULT */
-        CONTROL_WITHDRAW,
-        CONTROL_VERB_END
-};
-
-/* One command, checked: what does not belong to the verb is zero. */
-struct control_request {
-        uint64_t ticket; /* to answer with; never 0, never used again */
-        enum control_verb verb;
-        enum role role;
-        bool on;
-        int64_t amount_e6;
-        uint64_t request_id; /* of capital and pause commands, never 0: chosen by the client, so that a repeat does nothing twice */
-        char note[CONTROL_NOTE_SIZE];
-        int64_t timeout_ms; /* the client waits so long for the answer */
-        uint32_t uid;       /* who asks */
-        uint32_t pid;
-};
 
 enum control_status {
         CONTROL_OK = 0,
@@ -76,7 +46,5 @@ void control_answer_status(struct control *control, uint64_t ticket, const struc
 
 /* To be called whenever readiness or the reason against it changes; answers those that `wait --ready`. reason is copied. */
 void control_set_ready(struct control *control, bool ready, const char *reason);
-
-const char *control_verb_name(int verb); /* "restart" */
 
 #endif
