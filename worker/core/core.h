@@ -20,8 +20,8 @@ struct core;
 struct core_options {
         const struct instrument *instruments; /* borrowed only during core_new */
         uint32_t instruments_count;
-        uint32_t dedupe_max;    /* kept signals remembered; 0: PM_DEDUPE_MAX */
-        int64_t max_future_us;  /* entries and ticks further ahead of now are ignored; 0: off. Not part of the digest */
+        uint32_t dedupe_max;   /* kept signals remembered; 0: PM_DEDUPE_MAX */
+        int64_t max_future_us; /* entries and ticks further ahead of now are ignored; 0: off. Not part of the digest */
 };
 
 /* NULL when memory is short. Holds nothing until PORTFOLIO_CREATED or LOAD_PORTFOLIO is applied. */
@@ -40,19 +40,33 @@ struct core_decision {
         struct figures figures;
         uint32_t closed_count; /* exits and stops: layers in order */
         uint8_t closed_layers[PM_LAYERS_MAX];
-        uint32_t checked_count; /* MARKET_DATA: open positions looked at */
+        uint32_t checked_count;          /* MARKET_DATA: open positions looked at */
         struct event_load_kept original; /* DUPLICATE: the first outcome */
 };
 
-/* Decides one signal at now_us (wall clock, microseconds). Fills *list (texts borrowed from signal) and *decision.
- * list->count 0: nothing changes and nothing is stored (duplicates, stale ticks). Never changes the state. */
-void core_decide(const struct core *core, const struct signal *signal, int64_t now_us, struct event_list *list, struct core_decision *decision);
+/* Decides one signal at now_us (wall clock, microseconds). Fills *list (texts borrowed from signal) and *decision. Never
+ * changes the state. list->count 0: nothing changes and nothing is stored. In order, all but the last with `more`:
+ *
+ *   EXECUTED entry    [KEPT_EVICTED] SIGNAL POSITION_OPENED        EXIT  [KEPT_EVICTED] SIGNAL POSITION_CLOSED…
+ *   BLOCKED           [KEPT_EVICTED] SIGNAL                        REJECTED position_not_open  SIGNAL (not kept)
+ *   PROCESSED tick    TICK, then of each layer that moved POSITION_TRAILED or POSITION_CLOSED
+ *   PROCESSED probe   PROBE
+ *   nothing           DUPLICATE, IGNORED (stale, future, beyond_memory, eod_not_supported), REJECTED paused or of an
+ *                     unknown instrument, BLOCKED overflow of a tick
+ *
+ * A portfolio exists, and the signal is what signal_json.c lets through. Repeats are found before anything else, also while
+ * paused. */
+void core_decide(const struct core *core, const struct signal *signal, int64_t now_us, struct event_list *list,
+                 struct core_decision *decision);
 
-/* Operator's orders (rules 6, R-CAP): DEPOSIT, WITHDRAW (amount_e6 > 0) and pause. Outcome EXECUTED with one event, or
- * REJECTED with a reason and none. */
-void core_decide_capital(const struct core *core, int64_t amount_e6, uint64_t request_id, struct text note, int64_t now_us, struct event_list *list,
-                         struct core_decision *decision);
-void core_decide_pause(const struct core *core, bool paused, struct text note, int64_t now_us, struct event_list *list, struct core_decision *decision);
+/* Operator's orders (rules 6, R-CAP). EXECUTED with one event, or none and: REJECTED overflow (an amount of 0, or one that leaves
+ * the bounds of money), REJECTED no_equity (more is withdrawn than there is), DUPLICATE (this request_id was carried out; the
+ * newest PM_PROBES_MAX ids are remembered, among the snapshot's LOAD_PROBEs). amount_e6 is negative for a withdrawal. A pause
+ * is always EXECUTED, also when it changes nothing. */
+void core_decide_capital(const struct core *core, int64_t amount_e6, uint64_t request_id, struct text note, int64_t now_us,
+                         struct event_list *list, struct core_decision *decision);
+void core_decide_pause(const struct core *core, bool paused, struct text note, int64_t now_us, struct event_list *list,
+                       struct core_decision *decision);
 void core_decide_create(int64_t initial_capital_e6, int64_t now_us, struct event_list *list);
 
 enum core_status {
