@@ -28,7 +28,7 @@ CREATE TABLE portfolio_events (
     at          timestamptz NOT NULL,
     payload     jsonb NOT NULL
 );
-CREATE INDEX portfolio_events_probes ON portfolio_events (seq) WHERE kind = 'PROBE';
+CREATE INDEX portfolio_events_probes ON portfolio_events (seq) WHERE kind IN ('PROBE', 'CAPITAL');
 
 -- The portfolio as a whole: one row. last_seq moves by compare-and-set; an incarnation older than the stored one is refused.
 CREATE TABLE portfolio_state (
