@@ -2,8 +2,15 @@ noinst_LIBRARIES += persister/libpersister.a
 persister_libpersister_a_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS) $(JSONC_CFLAGS) $(LIBMD_CFLAGS)
 persister_libpersister_a_SOURCES = \
 	%D%/batch.c %D%/batch.h %D%/db_problem.c %D%/db_problem.h %D%/intake.c %D%/intake.h %D%/params.c %D%/params.h \
-	%D%/event_json.c %D%/event_json.h %D%/load.c %D%/load.h
+	%D%/event_json.c %D%/event_json.h %D%/load.c %D%/load.h %D%/migrate.c %D%/migrate.h
 
 pmlibexec_PROGRAMS += pm-persister
 pm_persister_SOURCES = %D%/main.c
 pm_persister_LDADD = persister/libpersister.a worker/core/libcore.a $(COMMON_LIBS) $(LIBPQ_LIBS) $(LIBMD_LIBS)
+
+# The migrations are compiled in, so that a program and its schema cannot be parted.
+nodist_persister_libpersister_a_SOURCES = %D%/sql_table.c
+CLEANFILES += %D%/sql_table.c
+EXTRA_DIST += %D%/embed-sql
+%D%/sql_table.c: %D%/embed-sql $(dist_sql_DATA)
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(srcdir)/%D%/embed-sql $(addprefix $(srcdir)/,$(dist_sql_DATA)) >$@.tmp && mv $@.tmp $@
