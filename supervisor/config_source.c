@@ -1,0 +1,19 @@
+#include "supervisor/config_source.h"
+
+#include <stdio.h>
+
+enum config_status
+config_source_load(const struct config_source *source, struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+        enum config_status status = CONFIG_OK;
+        config_init(config);
+        if (source->path[0] != '\0')
+                status = config_load(config, source->path, error);
+        for (uint32_t i = 0; i < source->sets_count && status == CONFIG_OK; i++)
+                status = config_set(config, source->sets[i], error);
+        if (status == CONFIG_OK)
+                status = config_check(config, error);
+        if (status != CONFIG_OK)
+                config_fini(config);
+        return status;
+}

@@ -1,0 +1,91 @@
+#include "supervisor/verb_check.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Files that hold a secret are looked at as the service will: they must be there and shut. */
+static int
+check_secret(const struct config *config, const char *path)
+{
+        char error[CONFIG_ERROR_SIZE];
+        const struct passwd *owner = config->user[0] != '\0' ? getpwnam(config->user) : NULL;
+        if (config->user[0] != '\0' && owner == NULL)
+                return verb_call_fail(VERB_NOT_CONFIGURED, "instance.user: there is no user %s", config->user);
+        int fd = config_open_secret(path, owner != NULL ? owner->pw_uid : geteuid(), error);
+        if (fd < 0)
+                return verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
+        close(fd);
+        return VERB_OK;
+}
+
+int
+verb_check_config(struct verb_call *call)
+{
+        char error[CONFIG_ERROR_SIZE];
+        struct config *config = &call->config;
+        if (config_source_load(&call->source, config, error) != CONFIG_OK)
+                return verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
+        int code = VERB_OK;
+        if (config->secret_file[0] != '\0')
+                code = check_secret(config, config->secret_file);
+        if (code == VERB_OK && config->database_mode == DATABASE_EXTERNAL)
+                code = check_secret(config, config->database_config);
+        if (code == VERB_OK && call->options.print) {
+                if (config_write(config, stdout) != CONFIG_OK)
+                        code = verb_call_fail(VERB_FAILED, "cannot print the configuration");
+        } else if (code == VERB_OK) {
+                printf("%s: good\n", config->path[0] != '\0' ? config->path : "built-in defaults");
+        }
+        config_fini(config);
+        return code;
+}
+
+/* Beside our own binary in a build tree, else where it is installed. */
+static const char *
+find_persister(char path[4096])
+{
+        ssize_t size = readlink("/proc/self/exe", path, 4096 - sizeof("/pm-persister"));
+        if (size > 0) {
+                path[size] = '\0';
+                char *slash = strrchr(path, '/');
+                if (slash != NULL) {
+                        memcpy(slash, "/pm-persister", sizeof("/pm-persister"));
+                        if (access(path, X_OK) == 0)
+                                return path;
+                }
+        }
+        return PM_LIBEXECDIR "/pm-persister";
+}
+
+int
+verb_check_by_persister(struct verb_call *call)
+{
+        char path[4096];
+        const char *argv[5 + 2 * CONFIG_SOURCE_SETS_MAX];
+        uint32_t count = 0;
+        const char *program = find_persister(path);
+        argv[count++] = "pm-persister";
+        argv[count++] = call->verb;
+        if (call->source.path[0] != '\0') {
+                argv[count++] = "--config";
+                argv[count++] = call->source.path;
+        }
+        for (uint32_t i = 0; i < call->source.sets_count; i++) {
+                argv[count++] = "--set";
+                argv[count++] = call->source.sets[i];
+        }
+        argv[count] = NULL;
+        execv(program, (char *const *)argv);
+        return verb_call_fail(errno == ENOENT ? VERB_NOT_INSTALLED : VERB_FAILED, "cannot run %s: %s", program, strerror(errno));
+}
+
+int
+verb_check_dump_fsm(struct verb_call *call)
+{
+        if (call->hooks->dump_fsm == NULL)
+                return verb_call_fail(VERB_UNIMPLEMENTED, "this program has no state table to print");
+        return call->hooks->dump_fsm(stdout);
+}
