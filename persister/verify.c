@@ -1,0 +1,235 @@
+#include "persister/verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "persister/event_json.h"
+#include "persister/load.h"
+
+/* Events a round trip. */
+#define FETCH "FETCH 20000 FROM replay"
+
+/* What sets say. Each query returns a row for the first difference, or none. Facts after the newest reset alone bind the positions:
+ * a clean state deletes their rows. */
+static const struct {
+        const char *rule;
+        const char *sql;
+} set_checks[] = {
+        {"events_are_gapless", "SELECT format('seq %s follows %s', seq, before) FROM (SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY "
+                               "seq) AS before FROM portfolio_events) e "
+                               "WHERE seq <> before + 1 LIMIT 1"},
+        {"ledger_has_each_close",
+         "SELECT format('event %s closed with %s, the ledger has %s', e.seq, e.payload->>'pnl', l.amount) FROM portfolio_events e "
+         "LEFT JOIN equity_ledger l USING (seq) WHERE e.kind = 'POSITION_CLOSED' AND l.amount IS DISTINCT FROM "
+         "(e.payload->>'pnl')::numeric LIMIT 1"},
+        {"ledger_has_each_capital_move",
+         "SELECT format('event %s moved %s, the ledger has %s', e.seq, e.payload->>'amount', l.amount) FROM portfolio_events e "
+         "LEFT JOIN equity_ledger l USING (seq) WHERE e.kind = 'CAPITAL' AND l.amount IS DISTINCT FROM (e.payload->>'amount')::numeric "
+         "LIMIT 1"},
+        {"ledger_rows_have_events", "SELECT format('ledger row %s has no event that moves money', l.seq) FROM equity_ledger l LEFT JOIN "
+                                    "portfolio_events e USING (seq) "
+                                    "WHERE e.kind IS NULL OR e.kind NOT IN ('POSITION_CLOSED', 'CAPITAL', 'PORTFOLIO_RESET') LIMIT 1"},
+        {"ledger_is_a_chain", "SELECT format('ledger row %s begins at %s, the one before ends at %s', seq, equity_before, before) FROM "
+                              "(SELECT seq, equity_before, lag(equity_after) OVER (ORDER BY seq) AS before FROM equity_ledger) l WHERE "
+                              "equity_before <> before LIMIT 1"},
+        {"closed_equity_is_initial_capital_and_ledger_sum",
+         "SELECT format('closed_equity is %s, initial_capital and the ledger come to %s', closed_equity, initial_capital + total) FROM "
+         "portfolio_state, "
+         "(SELECT coalesce(sum(amount), 0) AS total FROM equity_ledger) l WHERE closed_equity <> initial_capital + total"},
+        {"closed_positions_are_as_their_events",
+         "SELECT format('position_no %s (%s): the row has exit %s and pnl %s, event %s says %s and %s', p.position_no, p.position_id, "
+         "p.exit_price, "
+         "p.realized_pnl, e.seq, e.payload->>'exit_price', e.payload->>'pnl') FROM portfolio_events e "
+         "JOIN portfolio_positions p ON p.position_no = (e.payload->>'position_no')::bigint WHERE e.kind = 'POSITION_CLOSED' AND (p.status "
+         "<> 'closed' "
+         "OR p.exit_price IS DISTINCT FROM (e.payload->>'exit_price')::numeric OR p.realized_pnl IS DISTINCT FROM "
+         "(e.payload->>'pnl')::numeric) LIMIT 1"},
+        {"opened_positions_have_rows",
+         "SELECT format('event %s opened position_no %s, which has no row', e.seq, e.payload->>'position_no') FROM portfolio_events e "
+         "LEFT JOIN portfolio_positions p ON p.position_no = (e.payload->>'position_no')::bigint WHERE e.kind = 'POSITION_OPENED' AND "
+         "p.position_no IS NULL "
+         "AND e.seq > (SELECT coalesce(max(seq), 0) FROM portfolio_events WHERE kind IN ('PORTFOLIO_RESET', 'PORTFOLIO_ADJUSTED')) LIMIT "
+         "1"},
+        {"signals_are_as_their_events",
+         "SELECT format('signal_log row of seq %s says %s %s, its event %s %s', s.seq, s.outcome, s.reason, e.payload->>'outcome', "
+         "e.payload->>'reason') "
+         "FROM signal_log s LEFT JOIN portfolio_events e USING (seq) WHERE e.kind IS DISTINCT FROM 'SIGNAL' OR s.outcome <> "
+         "e.payload->>'outcome' "
+         "OR s.reason <> e.payload->>'reason' OR s.lots <> (e.payload->>'lots')::bigint OR s.payload <> e.payload->>'payload' LIMIT 1"},
+};
+
+static enum verify_status __attribute__((format(printf, 4, 5)))
+differ(struct verify_report *report, enum verify_status status, const char *rule, const char *text, ...)
+{
+        va_list args;
+        snprintf(report->rule, sizeof report->rule, "%s", rule);
+        va_start(args, text);
+        vsnprintf(report->difference, sizeof report->difference, text, args);
+        va_end(args);
+        return status;
+}
+
+static enum verify_status
+server_failed(PGconn *connection, struct verify_report *report, const char *what)
+{
+        enum verify_status status = differ(report, VERIFY_FAILED, "database", "%s: %s", what, PQerrorMessage(connection));
+        size_t size = strlen(report->difference);
+        if (size > 0 && report->difference[size - 1] == '\n')
+                report->difference[size - 1] = '\0';
+        return status;
+}
+
+static bool
+command(PGconn *connection, const char *sql)
+{
+        PGresult *result = PQexec(connection, sql);
+        bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+        return good;
+}
+
+static enum verify_status
+replay(PGconn *connection, struct core *core, struct verify_report *report)
+{
+        char declare[512];
+        snprintf(declare, sizeof declare, "DECLARE replay NO SCROLL CURSOR FOR %s", load_replay_statement.text);
+        if (!command(connection, declare))
+                return server_failed(connection, report, "reading portfolio_events");
+        for (;;) {
+                PGresult *rows = PQexec(connection, FETCH);
+                int count = PQntuples(rows);
+                const char *why = "unknown";
+                bool read = PQresultStatus(rows) == PGRES_TUPLES_OK;
+                bool good = read && load_replay(core, rows, &report->last_seq, &why);
+                PQclear(rows);
+                if (!read)
+                        return server_failed(connection, report, "reading portfolio_events");
+                if (!good)
+                        return differ(report, VERIFY_DIFFERENCE, why, "event %" PRIu64 " does not fit what came before it",
+                                      report->last_seq);
+                report->events_count += (uint64_t)count;
+                if (count == 0)
+                        return VERIFY_OK;
+        }
+}
+
+static enum verify_status
+load_rows(PGconn *connection, struct core *core, struct load_report *loaded, struct verify_report *report)
+{
+        struct load *load = load_begin(core);
+        PM_ASSERT(load != NULL);
+        for (int query = 0; query < LOAD_QUERY_END; query++) {
+                PGresult *rows = PQexec(connection, load_statements[query].text);
+                bool read = PQresultStatus(rows) == PGRES_TUPLES_OK;
+                if (read)
+                        load_take(load, (enum load_query)query, rows);
+                PQclear(rows);
+                if (!read) {
+                        load_abandon(load);
+                        return server_failed(connection, report, load_statements[query].name);
+                }
+        }
+        load_finish(load, loaded);
+        return VERIFY_OK;
+}
+
+/* Two states record by record, as their snapshots tell them, in the same order. */
+static enum verify_status
+compare_records(const struct core *replayed, const struct core *stored, struct verify_report *report)
+{
+        struct json_text a_text = {0};
+        struct json_text b_text = {0};
+        uint64_t a_cursor = 0;
+        uint64_t b_cursor = 0;
+        enum verify_status status = VERIFY_OK;
+        while (status == VERIFY_OK) {
+                struct event a = {0};
+                struct event b = {0};
+                uint32_t a_count = core_export(replayed, &a_cursor, &a, 1);
+                uint32_t b_count = core_export(stored, &b_cursor, &b, 1);
+                if (a_count == 0 && b_count == 0)
+                        break;
+                if (a_count > 0)
+                        event_json_write(&a, &a_text);
+                if (b_count > 0)
+                        event_json_write(&b, &b_text);
+                if (a_count != b_count || a.kind != b.kind || a_text.size != b_text.size ||
+                    memcmp(a_text.data, b_text.data, a_text.size) != 0)
+                        status = differ(report, VERIFY_DIFFERENCE, "rows_are_what_the_events_come_to",
+                                        "the events say %s %.400s, the tables %s %.400s",
+                                        a_count > 0 ? event_desc_of((int)a.kind)->name : "nothing", a_count > 0 ? a_text.data : "",
+                                        b_count > 0 ? event_desc_of((int)b.kind)->name : "nothing", b_count > 0 ? b_text.data : "");
+        }
+        json_text_fini(&a_text);
+        json_text_fini(&b_text);
+        return status;
+}
+
+static enum verify_status
+compare_sets(PGconn *connection, struct verify_report *report)
+{
+        for (size_t i = 0; i < countof(set_checks); i++) {
+                PGresult *rows = PQexec(connection, set_checks[i].sql);
+                enum verify_status status = VERIFY_OK;
+                if (PQresultStatus(rows) != PGRES_TUPLES_OK)
+                        status = server_failed(connection, report, set_checks[i].rule);
+                else if (PQntuples(rows) > 0)
+                        status = differ(report, VERIFY_DIFFERENCE, set_checks[i].rule, "%s", PQgetvalue(rows, 0, 0));
+                PQclear(rows);
+                if (status != VERIFY_OK)
+                        return status;
+        }
+        return VERIFY_OK;
+}
+
+static enum verify_status
+compare_all(PGconn *connection, struct core *replayed, struct core *stored, struct verify_report *report)
+{
+        struct load_report loaded;
+        enum verify_status status = replay(connection, replayed, report);
+        report->digest = core_digest(replayed);
+        if (status == VERIFY_OK)
+                status = load_rows(connection, stored, &loaded, report);
+        if (status != VERIFY_OK)
+                return status;
+        report->positions_count = loaded.positions_count;
+        if (loaded.action == LOAD_ACTION_CREATE)
+                return VERIFY_OK; /* nothing was ever stored */
+        if (loaded.action == LOAD_ACTION_RESET)
+                return differ(report, VERIFY_DIFFERENCE, "portfolio_state_exists",
+                              "portfolio_state is empty: the next start begins a fresh portfolio");
+        if (loaded.problem != RECOVERY_OK)
+                return differ(report, VERIFY_DIFFERENCE, loaded.rule, "%s", loaded.detail);
+        if (loaded.last_seq != report->last_seq)
+                return differ(report, VERIFY_DIFFERENCE, "last_seq_is_newest_event",
+                              "portfolio_state says %" PRIu64 ", the events end at %" PRIu64, loaded.last_seq, report->last_seq);
+        status = compare_records(replayed, stored, report);
+        if (status == VERIFY_OK && !core_digest_equal(core_digest(replayed), loaded.digest_stored))
+                status = differ(report, VERIFY_DIFFERENCE, "digest", "portfolio_state has another digest than the events come to");
+        return status == VERIFY_OK ? compare_sets(connection, report) : status;
+}
+
+enum verify_status
+verify_run(PGconn *connection, const struct config *config, struct verify_report *report)
+{
+        struct core_options options = {.instruments = config->instruments,
+                                       .instruments_count = config->instruments_count,
+                                       .dedupe_max = (uint32_t)config->dedupe_max};
+        struct core *replayed = core_new(&options);
+        struct core *stored = core_new(&options);
+        PM_ASSERT(replayed != NULL && stored != NULL);
+        *report = (struct verify_report){0};
+        enum verify_status status = VERIFY_FAILED;
+        if (!command(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") ||
+            !command(connection, "SET LOCAL statement_timeout = 0"))
+                status = server_failed(connection, report, "beginning to read");
+        else
+                status = compare_all(connection, replayed, stored, report);
+        command(connection, "ROLLBACK");
+        core_free(replayed);
+        core_free(stored);
+        return status;
+}
