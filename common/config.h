@@ -81,6 +81,8 @@ PM_MUST_CHECK enum config_status config_load(struct config *config, const char *
 PM_MUST_CHECK enum config_status config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_SIZE]);
 /* Rules between keys, path lengths (a unix socket path over PM_UNIX_PATH_MAX bytes is refused by name). */
 PM_MUST_CHECK enum config_status config_check(const struct config *config, char error[CONFIG_ERROR_SIZE]);
+/* What must hold beside that before the webhook is served: a secret, or the word that none is wanted. */
+PM_MUST_CHECK enum config_status config_check_serve(const struct config *config, char error[CONFIG_ERROR_SIZE]);
 /* Writes every key as a file that config_load reads back to the same. No secret is in it. */
 PM_MUST_CHECK enum config_status config_write(const struct config *config, FILE *out);
 
