@@ -5,4 +5,5 @@ worker_core_libcore_a_SOURCES = \
 	%D%/apply.c %D%/snapshot.c %D%/snapshot.h %D%/refuse.h %D%/audit.c %D%/digest.c %D%/digest.h \
 	%D%/kept.c %D%/kept.h %D%/probes.c %D%/probes.h \
 	%D%/decide.c %D%/decide.h %D%/decide_tick.c %D%/rules.c %D%/rules.h %D%/gates.c %D%/gates.h \
-	%D%/sizing.c %D%/sizing.h %D%/stops.c %D%/stops.h %D%/portfolio.c %D%/portfolio.h %D%/peel.c %D%/peel.h
+	%D%/sizing.c %D%/sizing.h %D%/stops.c %D%/stops.h %D%/portfolio.c %D%/portfolio.h %D%/peel.c %D%/peel.h \
+	%D%/quote.c %D%/quote.h

@@ -2,13 +2,21 @@
 
 /* Sizing uses this share of the equity high as margin. */
 #define USABLE_MARGIN_TENTHS 6
-/* Open and blended equity are derived and may pass the bounds of money; they saturate here. */
+/* Equity is a sum of amounts over all time, so its bound is wider than a single amount's; open and blended equity, which
+ * are derived, saturate at twice that. */
 #define EQUITY_MAX_E6 (10 * FIXED_MONEY_MAX_E6)
+#define DERIVED_MAX_E6 (2 * EQUITY_MAX_E6)
 
 bool
 portfolio_is_money(fixed_wide amount_e6)
 {
         return amount_e6 >= -FIXED_MONEY_MAX_E6 && amount_e6 <= FIXED_MONEY_MAX_E6;
+}
+
+bool
+portfolio_is_equity(fixed_wide amount_e6)
+{
+        return amount_e6 >= -EQUITY_MAX_E6 && amount_e6 <= EQUITY_MAX_E6;
 }
 
 fixed_wide
@@ -42,6 +50,16 @@ add_money(int64_t *total_e6, fixed_wide amount_e6, int sign)
         return true;
 }
 
+static bool
+add_equity(int64_t *equity_e6, fixed_wide amount_e6)
+{
+        fixed_wide sum_e6 = *equity_e6 + amount_e6;
+        if (!portfolio_is_money(amount_e6) || !portfolio_is_equity(sum_e6))
+                return false;
+        *equity_e6 = (int64_t)sum_e6;
+        return true;
+}
+
 bool
 portfolio_add(struct portfolio_totals *totals, const struct portfolio_amounts *amounts, int sign)
 {
@@ -53,7 +71,7 @@ portfolio_add(struct portfolio_totals *totals, const struct portfolio_amounts *a
 int64_t
 portfolio_blended(const struct portfolio_totals *totals)
 {
-        return fixed_clamp(totals->closed_equity_e6 + fixed_div_round(totals->unrealized_e6, 2), -EQUITY_MAX_E6, EQUITY_MAX_E6);
+        return fixed_clamp(totals->closed_equity_e6 + fixed_div_round(totals->unrealized_e6, 2), -DERIVED_MAX_E6, DERIVED_MAX_E6);
 }
 
 int64_t
@@ -76,7 +94,7 @@ portfolio_figures_of(const struct portfolio_totals *totals, struct portfolio_fig
         int64_t blended_e6 = portfolio_blended(totals);
         int64_t available_e6 = blended_e6 - totals->margin_e6;
 
-        out->open_equity_e6 = fixed_clamp(totals->closed_equity_e6 + totals->unrealized_e6, -EQUITY_MAX_E6, EQUITY_MAX_E6);
+        out->open_equity_e6 = fixed_clamp(totals->closed_equity_e6 + totals->unrealized_e6, -DERIVED_MAX_E6, DERIVED_MAX_E6);
         out->blended_equity_e6 = blended_e6;
         out->risk_percent_e6 = portfolio_percent(totals->risk_e6, blended_e6);
         out->vol_percent_e6 = portfolio_percent(totals->vol_e6, blended_e6);
@@ -94,7 +112,7 @@ portfolio_usable_margin(int64_t equity_high_e6, int64_t margin_used_e6)
 bool
 portfolio_book(struct portfolio_totals *totals, fixed_wide pnl_e6)
 {
-        if (!add_money(&totals->closed_equity_e6, pnl_e6, 1))
+        if (!add_equity(&totals->closed_equity_e6, pnl_e6))
                 return false;
         if (totals->closed_equity_e6 > totals->equity_high_e6)
                 totals->equity_high_e6 = totals->closed_equity_e6;
@@ -106,7 +124,7 @@ portfolio_move_capital(struct portfolio_totals *totals, int64_t amount_e6)
 {
         struct portfolio_totals moved = *totals;
 
-        if (amount_e6 == 0 || !add_money(&moved.closed_equity_e6, amount_e6, 1) || !add_money(&moved.equity_high_e6, amount_e6, 1))
+        if (amount_e6 == 0 || !add_equity(&moved.closed_equity_e6, amount_e6) || !add_equity(&moved.equity_high_e6, amount_e6))
                 return REASON_OVERFLOW;
         if (amount_e6 < 0 && moved.closed_equity_e6 < 0)
                 return REASON_NO_EQUITY;

@@ -41,6 +41,8 @@ struct portfolio_figures {
 
 /* Whether an amount is within the bounds of section 1. */
 bool portfolio_is_money(fixed_wide amount_e6);
+/* The same of an equity, which many amounts went into. */
+bool portfolio_is_equity(fixed_wide amount_e6);
 
 /* Rupees of a move of `move_e6` points. */
 fixed_wide portfolio_worth(fixed_wide move_e6, int64_t lots, int64_t point_value);

@@ -11,6 +11,17 @@ lots_of(fixed_wide quotient)
         return fixed_clamp(quotient, -FIXED_RATIO_MAX_E6, FIXED_RATIO_MAX_E6);
 }
 
+/* a / b <= c / d, all not negative, without the products of the whole numbers: they need not fit in 128 bits. */
+static bool
+is_quotient_at_most(fixed_wide a, fixed_wide b, fixed_wide c, fixed_wide d)
+{
+        fixed_wide left = fixed_div_floor(a, b);
+        fixed_wide right = fixed_div_floor(c, d);
+        if (left != right)
+                return left < right;
+        return (a - left * b) * d <= (c - right * d) * b;
+}
+
 void
 sizing_base_lots(const struct instrument *instrument, const struct sizing_base_input *in, struct sizing_base *out)
 {
@@ -21,13 +32,12 @@ sizing_base_lots(const struct instrument *instrument, const struct sizing_base_i
                 return;
         }
 
-        /* Largest values: equity 1e17, 1e4 basis points, er 1e6, distance 1e13, point value 1e4, margin 1e9. The
-         * comparison below has 1e36 on its left and 6e37 on its right; 128 bits hold 1.7e38. */
+        /* Largest values: equity 1e18, 1e4 basis points, er 1e6: 1e28; distance 1e13, point value 1e4: 1e17. */
         fixed_wide risk = (fixed_wide)in->equity_high_e6 * instrument->initial_risk_bp * in->er_e6;
         fixed_wide loss = distance_e6 * instrument->point_value;
         fixed_wide margin_e6 = (fixed_wide)instrument->margin_per_lot * FIXED_ONE_E6;
 
-        bool risk_limits = risk * instrument->margin_per_lot <= (fixed_wide)in->usable_margin_e6 * 10000 * loss;
+        bool risk_limits = is_quotient_at_most(risk, loss * 10000, in->usable_margin_e6, instrument->margin_per_lot);
         fixed_wide lots = risk_limits ? fixed_div_floor(risk, loss * 10000000000LL) : fixed_div_floor(in->usable_margin_e6, margin_e6);
 
         out->limiter = risk_limits ? LIMITER_RISK : LIMITER_MARGIN;
@@ -42,15 +52,15 @@ sizing_base_lots(const struct instrument *instrument, const struct sizing_base_i
 void
 sizing_pyramid_lots(const struct instrument *instrument, const struct sizing_pyramid_input *in, struct sizing_pyramid *out)
 {
-        memset(out, 0, sizeof *out);
         fixed_wide distance_e6 = (fixed_wide)in->price_e6 - in->stop_e6;
+
+        memset(out, 0, sizeof *out);
+        out->by_margin = lots_of(fixed_div_floor(in->usable_margin_e6, (fixed_wide)instrument->margin_per_lot * FIXED_ONE_E6));
+        out->by_geometry = in->base_lots >> (in->halvings + 1);
         if (distance_e6 <= 0) {
                 out->limiter = LIMITER_INVALID_RISK;
                 return;
         }
-
-        out->by_margin = lots_of(fixed_div_floor(in->usable_margin_e6, (fixed_wide)instrument->margin_per_lot * FIXED_ONE_E6));
-        out->by_geometry = in->base_lots >> (in->halvings + 1);
         out->by_budget = lots_of(fixed_div_floor(in->excess_e6, 2 * distance_e6 * instrument->point_value));
 
         /* The first of the smallest, in this order, is named. */

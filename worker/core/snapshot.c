@@ -13,7 +13,7 @@ snapshot_load_portfolio(struct core *core, const struct event *event, uint64_t s
         (void)seq;
 
         REFUSE_UNLESS(record->initial_capital_e6 >= 0 && portfolio_is_money(record->initial_capital_e6), "initial_capital_is_money");
-        REFUSE_UNLESS(portfolio_is_money(record->closed_equity_e6) && portfolio_is_money(record->equity_high_e6), "equity_is_money");
+        REFUSE_UNLESS(portfolio_is_equity(record->closed_equity_e6) && portfolio_is_equity(record->equity_high_e6), "equity_is_money");
         REFUSE_UNLESS(record->equity_high_e6 >= record->closed_equity_e6, "equity_high_covers_closed_equity");
         REFUSE_UNLESS(record->evicted_through_kept_no <= record->kept_no, "evicted_were_kept");
         REFUSE_UNLESS(record->positions_opened >= core->positions_opened, "position_numbers_never_fall");
