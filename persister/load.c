@@ -8,7 +8,6 @@
 
 #include "common/fixed.h"
 #include "persister/event_json.h"
-#include "worker/core/state.h"
 
 /* A timestamptz as whole microseconds; round() because before PostgreSQL 14 extract() is binary floating point. */
 #define US(column) "round(extract(epoch FROM " column ") * 1000000)::bigint"
@@ -396,10 +395,10 @@ take_probes(struct load *load, const PGresult *result)
                 return;
         for (int row = 0; row < PQntuples(result); row++) {
                 struct event event = {.kind = EVENT_LOAD_PROBE};
-                char id[STATE_COMMAND_ID_SIZE];
+                char id[CORE_COMMAND_ID_SIZE];
                 const char *text = PQgetvalue(result, row, 1);
                 if (strcmp(PQgetvalue(result, row, 0), "CAPITAL") == 0)
-                        event.probe.id = state_command_id(strtoull(text, NULL, 10), id);
+                        event.probe.id = core_command_id(strtoull(text, NULL, 10), id);
                 else
                         event.probe.id = (struct text){text, (uint32_t)strlen(text)};
                 fold(load, &event, "a probe of portfolio_events");

@@ -58,8 +58,8 @@ apply_capital(struct core *core, const struct event *event, uint64_t seq, const 
 {
         (void)seq;
         REFUSE_UNLESS(portfolio_move_capital(&core->totals, event->capital.amount_e6) == REASON_NONE, "capital_stays_money");
-        char id[STATE_COMMAND_ID_SIZE];
-        struct text command = state_command_id(event->capital.request_id, id);
+        char id[CORE_COMMAND_ID_SIZE];
+        struct text command = core_command_id(event->capital.request_id, id);
         if (!probes_has(&core->probes, command))
                 probes_add(&core->probes, command);
         return CORE_OK;
@@ -244,6 +244,13 @@ apply_evicted(struct core *core, const struct event *event, uint64_t seq, const 
         return CORE_OK;
 }
 
+static enum core_status
+apply_probe(struct core *core, const struct event *event, uint64_t seq, const char **why)
+{
+        REFUSE_UNLESS(probes_id_is_valid(event->probe.id) && !probes_has(&core->probes, event->probe.id), "probe_is_new");
+        return snapshot_load_probe(core, event, seq, why);
+}
+
 static enum core_status (*const apply_table[EVENT_KIND_END])(struct core *, const struct event *, uint64_t, const char **) = {
         [EVENT_PORTFOLIO_CREATED] = apply_created,
         [EVENT_PORTFOLIO_RESET] = apply_reset,
@@ -256,7 +263,7 @@ static enum core_status (*const apply_table[EVENT_KIND_END])(struct core *, cons
         [EVENT_POSITION_CLOSED] = apply_closed,
         [EVENT_TICK] = apply_tick,
         [EVENT_KEPT_EVICTED] = apply_evicted,
-        [EVENT_PROBE] = snapshot_load_probe, /* the same: it is remembered */
+        [EVENT_PROBE] = apply_probe,
         [EVENT_LOAD_PORTFOLIO] = snapshot_load_portfolio,
         [EVENT_LOAD_INSTRUMENT] = snapshot_load_instrument,
         [EVENT_LOAD_POSITION] = snapshot_load_position,

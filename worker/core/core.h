@@ -67,6 +67,10 @@ void core_decide_capital(const struct core *core, int64_t amount_e6, uint64_t re
                          struct event_list *list, struct core_decision *decision);
 void core_decide_pause(const struct core *core, bool paused, struct text note, int64_t now_us, struct event_list *list,
                        struct core_decision *decision);
+/* The id under which a capital command is remembered beside the probes; written to id and borrowed from it. It begins with a
+ * byte that no sender's id has, so the two kinds never meet. */
+#define CORE_COMMAND_ID_SIZE 17
+struct text core_command_id(uint64_t request_id, char id[CORE_COMMAND_ID_SIZE]);
 void core_decide_create(int64_t initial_capital_e6, int64_t now_us, struct event_list *list);
 
 enum core_status {

@@ -275,15 +275,25 @@ core_decide(const struct core *core, const struct signal *signal, int64_t now_us
         tie(list);
 }
 
+struct text
+core_command_id(uint64_t request_id, char id[CORE_COMMAND_ID_SIZE])
+{
+        static const char digits[] = "0123456789abcdef";
+        id[0] = '\x01';
+        for (int i = 0; i < 16; i++)
+                id[1 + i] = digits[(request_id >> (60 - 4 * i)) & 15];
+        return (struct text){id, CORE_COMMAND_ID_SIZE};
+}
+
 void
 core_decide_capital(const struct core *core, int64_t amount_e6, uint64_t request_id, struct text note, int64_t now_us,
                     struct event_list *list, struct core_decision *decision)
 {
         struct decide decide = begin(core, NULL, now_us, list, decision);
         struct portfolio_totals totals = core->totals;
-        char id[STATE_COMMAND_ID_SIZE];
+        char id[CORE_COMMAND_ID_SIZE];
 
-        if (probes_has(&core->probes, state_command_id(request_id, id))) {
+        if (probes_has(&core->probes, core_command_id(request_id, id))) {
                 answer(&decide, OUTCOME_DUPLICATE, REASON_NONE);
                 return;
         }

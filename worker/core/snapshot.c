@@ -102,8 +102,8 @@ snapshot_load_probe(struct core *core, const struct event *event, uint64_t seq, 
         (void)seq;
 
         REFUSE_UNLESS(probes_id_is_valid(id), "probe_has_an_id");
-        REFUSE_UNLESS(!probes_has(&core->probes, id), "probe_is_new");
-        probes_add(&core->probes, id);
+        if (!probes_has(&core->probes, id))
+                probes_add(&core->probes, id);
         return CORE_OK;
 }
 

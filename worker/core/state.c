@@ -87,14 +87,3 @@ state_evict(struct core *core, uint64_t through_kept_no)
         }
         core->evicted_through_kept_no = through_kept_no;
 }
-
-/* Starts with a byte that no sender's id has, so the two kinds of ids never meet. */
-struct text
-state_command_id(uint64_t request_id, char id[STATE_COMMAND_ID_SIZE])
-{
-        static const char digits[] = "0123456789abcdef";
-        id[0] = '\x01';
-        for (int i = 0; i < 16; i++)
-                id[1 + i] = digits[(request_id >> (60 - 4 * i)) & 15];
-        return (struct text){id, STATE_COMMAND_ID_SIZE};
-}

@@ -65,8 +65,4 @@ void state_keep(struct core *core, uint32_t instrument, const struct event_load_
 int64_t state_horizon(const struct core *core, uint64_t through_kept_no);
 void state_evict(struct core *core, uint64_t through_kept_no);
 
-/* The id under which a capital command is remembered beside the probes. */
-#define STATE_COMMAND_ID_SIZE 17
-struct text state_command_id(uint64_t request_id, char id[STATE_COMMAND_ID_SIZE]);
-
 #endif
