@@ -16,11 +16,15 @@ const struct statement load_statements[LOAD_QUERY_END] = {
         [LOAD_QUERY_STATE] =
                 {"load_state",
                  "SELECT initial_capital, closed_equity, equity_high, positions_opened, kept_no, evicted_through_kept_no, " US(
-                         "horizon") ", paused, last_seq, incarnation, digest, total_risk_amount, total_vol_amount, margin_used "
+                         "horizon") ", paused, last_seq, incarnation, digest, total_risk_amount, total_vol_amount, margin_used, problem "
                                     "FROM portfolio_state",
                  0},
         [LOAD_QUERY_NEWEST_EVENT] = {"load_newest_event", "SELECT seq, incarnation FROM portfolio_events ORDER BY seq DESC LIMIT 1", 0},
-        [LOAD_QUERY_LEDGER] = {"load_ledger", "SELECT equity_after FROM equity_ledger ORDER BY seq DESC LIMIT 1", 0},
+        /* The running sum; a row made by hand has none, and then all amounts are summed. */
+        [LOAD_QUERY_LEDGER] = {"load_ledger",
+                               "SELECT seq, coalesce(total, (SELECT sum(amount) FROM equity_ledger)) FROM equity_ledger "
+                               "ORDER BY seq DESC LIMIT 1",
+                               0},
         [LOAD_QUERY_EDITS] = {"load_edits",
                               "SELECT count(*), min(edited_at)::text, string_agg(DISTINCT by_role || ' with ' || application_name, ', ') "
                               "FROM portfolio_edits WHERE handled_seq IS NULL",
@@ -40,8 +44,8 @@ const struct statement load_statements[LOAD_QUERY_END] = {
         [LOAD_QUERY_KEPT] = {"load_kept",
                              "SELECT kept_no, signal_type, instrument, layer, " US("signal_timestamp") ", " US(
                                      "arrived_at") ", seq, outcome, reason, limiter, lots, pnl FROM signal_log "
-                                                   "WHERE kept_no > (SELECT coalesce(max(evicted_through_kept_no), 0) FROM "
-                                                   "portfolio_state) ORDER BY kept_no",
+                                                   "WHERE kept_no > 0 AND kept_no > (SELECT coalesce(max(evicted_through_kept_no), 0) "
+                                                   "FROM portfolio_state) ORDER BY kept_no",
                              0},
         [LOAD_QUERY_PROBES] =
                 {"load_probes",
@@ -51,19 +55,24 @@ const struct statement load_statements[LOAD_QUERY_END] = {
 };
 
 const struct statement load_replay_statement = {
-        "load_replay", "SELECT seq, kind, more, " US("at") ", payload::text FROM portfolio_events ORDER BY seq", 0};
+        "load_replay",
+        "SELECT seq, kind, more, " US("at") ", payload::text FROM portfolio_events WHERE seq > $1::bigint ORDER BY seq LIMIT 20000", 1};
 
 struct load {
         struct core *core;
         struct load_report report;
         bool has_state;
         bool has_events;
+        bool is_unreadable; /* the row of portfolio_state: there is nothing to fold the others into */
         uint64_t newest_seq;
         uint64_t newest_incarnation;
+        uint64_t newest_ledger_seq;
         uint64_t edits_count;
         char edits_by[128];
+        char problem_before[LOAD_RULE_SIZE];
         int64_t closed_equity_e6;
         int64_t initial_capital_e6;
+        int64_t ledger_total_e6;
         int64_t risk_e6;
         int64_t vol_e6;
         int64_t margin_e6;
@@ -162,6 +171,19 @@ cell_digest(const PGresult *result, int row, int column, struct digest *digest)
         return cell_text(result, row, column, &text) && sscanf(text, "%16" SCNx64 "%16" SCNx64, &digest->high, &digest->low) == 2;
 }
 
+/* A copy into size bytes; what does not fit is cut, not in the middle of a character. */
+static void
+copy_text(char *to, size_t size, const char *from)
+{
+        int n = snprintf(to, size, "%s", from);
+        if (n < (int)size)
+                return;
+        size_t end = size - 1;
+        while (end > 0 && (from[end] & 0xC0) == 0x80)
+                end--;
+        to[end] = '\0';
+}
+
 /* Problems. */
 
 /* Keeps the first problem; a corrupt row outweighs a difference of totals, which it would explain. */
@@ -172,19 +194,23 @@ found(struct load *load, enum recovery_problem problem, const char *rule, const 
         if (report->problem != RECOVERY_OK && !(report->problem == RECOVERY_VALIDATION_FAILED && problem == RECOVERY_DATA_CORRUPT))
                 return;
         va_list args;
+        char whole[2 * LOAD_DETAIL_SIZE];
         report->problem = problem;
         snprintf(report->rule, sizeof report->rule, "%s", rule);
         va_start(args, detail);
-        vsnprintf(report->detail, sizeof report->detail, detail, args);
+        vsnprintf(whole, sizeof whole, detail, args);
         va_end(args);
+        copy_text(report->detail, sizeof report->detail, whole);
 }
 
-static void
+static bool
 fold(struct load *load, struct event *event, const char *what)
 {
         const char *why = "unknown";
-        if (core_apply(load->core, event, 0, &why) != CORE_OK)
+        bool folded = core_apply(load->core, event, 0, &why) == CORE_OK;
+        if (!folded)
                 found(load, RECOVERY_VALIDATION_FAILED, why, "%s does not fit the rest of the stored state", what);
+        return folded;
 }
 
 /* A row of portfolio_positions that cannot be: left out, and named. */
@@ -216,12 +242,16 @@ take_state(struct load *load, const PGresult *result)
                     cell_u64(result, 0, 9, &load->report.incarnation) && cell_digest(result, 0, 10, &load->report.digest_stored) &&
                     cell_e6(result, 0, 11, &load->risk_e6) && cell_e6(result, 0, 12, &load->vol_e6) &&
                     cell_e6(result, 0, 13, &load->margin_e6);
-        if (!good)
+        load->is_unreadable = !good;
+        if (!good) {
                 found(load, RECOVERY_DATA_CORRUPT, "portfolio_state_is_readable",
-                      "the row of portfolio_state has a NULL or a value out of range");
+                      "the row of portfolio_state has a NULL or a value out of range: mend it, then restart");
+                return;
+        }
+        copy_text(load->problem_before, sizeof load->problem_before, PQgetvalue(result, 0, 14));
         load->closed_equity_e6 = state->closed_equity_e6;
         load->initial_capital_e6 = state->initial_capital_e6;
-        fold(load, &event, "portfolio_state");
+        load->is_unreadable = !fold(load, &event, "portfolio_state");
 }
 
 static void
@@ -235,16 +265,15 @@ take_newest_event(struct load *load, const PGresult *result)
 static void
 take_ledger(struct load *load, const PGresult *result)
 {
-        load->report.has_ledger = PQntuples(result) > 0;
-        if (load->report.has_ledger && !cell_e6(result, 0, 0, &load->report.ledger_equity_e6))
-                found(load, RECOVERY_DATA_CORRUPT, "ledger_is_readable", "the newest row of equity_ledger has no amount");
+        if (PQntuples(result) > 0 && (!cell_u64(result, 0, 0, &load->newest_ledger_seq) || !cell_e6(result, 0, 1, &load->ledger_total_e6)))
+                found(load, RECOVERY_DATA_CORRUPT, "ledger_is_readable", "the newest row of equity_ledger has no number or no amount");
 }
 
 static void
 take_edits(struct load *load, const PGresult *result)
 {
         if (PQntuples(result) > 0 && cell_u64(result, 0, 0, &load->edits_count) && load->edits_count > 0)
-                snprintf(load->edits_by, sizeof load->edits_by, "%s", PQgetvalue(result, 0, 2));
+                copy_text(load->edits_by, sizeof load->edits_by, PQgetvalue(result, 0, 2));
 }
 
 static void
@@ -265,28 +294,39 @@ take_instruments(struct load *load, const PGresult *result)
         }
 }
 
-/* An instrument's base must be open. After an edit by hand it may not be: then it is forgotten, as a close would have done. */
+/* The open first layer is the base. After an edit by hand, or when the base's own row is left out, what is open decides. */
 static void
-fold_instruments(struct load *load, const PGresult *positions)
+fold_instrument(struct load *load, const struct event_load_instrument *stored)
 {
-        int rows = PQntuples(positions);
-        for (uint32_t i = 0; i < load->instruments_count; i++) {
-                struct event event = {.kind = EVENT_LOAD_INSTRUMENT, .load_instrument = load->instruments[i]};
-                struct event_load_instrument *record = &event.load_instrument;
-                bool base_is_open = record->base_position_no == 0;
-                for (int row = 0; row < rows && !base_is_open; row++) {
-                        uint64_t number;
-                        base_is_open = cell_u64(positions, row, 0, &number) && number == record->base_position_no;
-                }
-                if (!base_is_open && load->edits_count > 0) {
-                        record->base_position_no = 0;
-                        record->last_pyramid_price_e6 = 0;
-                } else if (!base_is_open) {
-                        found(load, RECOVERY_VALIDATION_FAILED, "base_is_open",
-                              "pyramiding_state names position_no %" PRIu64 " as the base of %s, which is not open",
-                              record->base_position_no, record->instrument);
-                }
-                fold(load, &event, record->instrument);
+        struct event event = {.kind = EVENT_LOAD_INSTRUMENT, .load_instrument = *stored};
+        struct event_load_instrument *record = &event.load_instrument;
+        struct core_position base;
+        uint64_t open_no = core_position_of(load->core, record->instrument, 1, &base) ? base.position.position_no : 0;
+        if (record->base_position_no != open_no) {
+                if (load->edits_count == 0)
+                        found(load, RECOVERY_VALIDATION_FAILED, "base_is_the_open_first_layer",
+                              "%s: pyramiding_state names position_no %" PRIu64 " as its base, open as Long_1 is %" PRIu64,
+                              record->instrument, record->base_position_no, open_no);
+                record->base_position_no = open_no;
+                record->last_pyramid_price_e6 = open_no == 0 ? 0 : base.position.signal_price_e6;
+        }
+        fold(load, &event, record->instrument);
+}
+
+/* Instruments that are open but have no row of pyramiding_state. */
+static void
+fold_missing_instruments(struct load *load)
+{
+        struct core_position open;
+        uint64_t cursor = 0;
+        while (core_next_position(load->core, &cursor, &open)) {
+                struct event_load_instrument record;
+                bool known = core_instrument_state(load->core, open.position.instrument, &record);
+                if (open.position.layer != 1 || (known && record.base_position_no == open.position.position_no))
+                        continue;
+                record = (struct event_load_instrument){0};
+                memcpy(record.instrument, open.position.instrument, PM_INSTRUMENT_NAME_SIZE);
+                fold_instrument(load, &record);
         }
 }
 
@@ -327,40 +367,44 @@ missing_value(const PGresult *result, int row)
 }
 
 static void
+take_position(struct load *load, const PGresult *result, int row)
+{
+        struct event event = {.kind = EVENT_LOAD_POSITION};
+        struct event_position *position = &event.position;
+        const char *id = PQgetvalue(result, row, 17);
+        const char *number = PQgetvalue(result, row, 0);
+        int64_t quantity = 0;
+        char expected[PM_INSTRUMENT_NAME_SIZE + 16];
+        const char *why = NULL;
+        if (!read_position(result, row, position, &quantity)) {
+                quarantine(load, id, number, missing_value(result, row));
+                return;
+        }
+        const char *layer = event_layer_name(position->layer);
+        snprintf(expected, sizeof expected, "%s_%s", position->instrument, layer != NULL ? layer : "");
+        if (strcmp(expected, id) != 0)
+                quarantine(load, id, number, "position_id_is_instrument_and_layer");
+        else if (core_apply(load->core, &event, 0, &why) != CORE_OK)
+                quarantine(load, id, number, why != NULL ? why : "position_fits");
+        else if (quantity != position->lots * position->lot_size)
+                found(load, RECOVERY_VALIDATION_FAILED, "quantity_is_lots_times_lot_size",
+                      "position %s: quantity is %" PRId64 ", lots x lot size is %" PRId64, id, quantity,
+                      position->lots * position->lot_size);
+}
+
+static void
 take_positions(struct load *load, const PGresult *result)
 {
-        fold_instruments(load, result);
-        for (int row = 0; row < PQntuples(result); row++) {
-                struct event event = {.kind = EVENT_LOAD_POSITION};
-                struct event_position *position = &event.position;
-                const char *id = PQgetvalue(result, row, 17);
-                const char *number = PQgetvalue(result, row, 0);
-                int64_t quantity = 0;
-                char expected[64];
-                const char *why = NULL;
-                if (!read_position(result, row, position, &quantity)) {
-                        quarantine(load, id, number, missing_value(result, row));
-                        continue;
-                }
-                snprintf(expected, sizeof expected, "%s_%s", position->instrument, event_layer_name(position->layer));
-                if (position->lots <= 0)
-                        quarantine(load, id, number, "lots_are_positive");
-                else if (strcmp(expected, id) != 0)
-                        quarantine(load, id, number, "position_id_is_instrument_and_layer");
-                else if (core_apply(load->core, &event, 0, &why) != CORE_OK)
-                        quarantine(load, id, number, why != NULL ? why : "position_fits");
-                else if (quantity != position->lots * position->lot_size)
-                        found(load, RECOVERY_VALIDATION_FAILED, "quantity_is_lots_times_lot_size",
-                              "position %s: quantity is %" PRId64 ", lots x lot size is %" PRId64, id, quantity,
-                              position->lots * position->lot_size);
-        }
+        for (int row = 0; row < PQntuples(result); row++)
+                take_position(load, result, row);
+        for (uint32_t i = 0; i < load->instruments_count; i++)
+                fold_instrument(load, &load->instruments[i]);
+        fold_missing_instruments(load);
 }
 
 static void
 take_kept(struct load *load, const PGresult *result)
 {
-        if (!load->has_state)
-                return; /* a replay brings them */
         for (int row = 0; row < PQntuples(result); row++) {
                 struct event event = {.kind = EVENT_LOAD_KEPT};
                 struct event_load_kept *kept = &event.load_kept;
@@ -391,8 +435,6 @@ take_kept(struct load *load, const PGresult *result)
 static void
 take_probes(struct load *load, const PGresult *result)
 {
-        if (!load->has_state)
-                return;
         for (int row = 0; row < PQntuples(result); row++) {
                 struct event event = {.kind = EVENT_LOAD_PROBE};
                 char id[CORE_COMMAND_ID_SIZE];
@@ -429,8 +471,8 @@ load_take(struct load *load, enum load_query query, const PGresult *result)
                 [LOAD_QUERY_KEPT] = take_kept,
                 [LOAD_QUERY_PROBES] = take_probes,
         };
-        /* Without its row of portfolio_state nothing can be folded in; load_finish asks for a replay. */
-        if (!load->has_state && query >= LOAD_QUERY_INSTRUMENTS)
+        /* Without the row of portfolio_state nothing can be folded in. When there is none, load_finish asks for a replay. */
+        if ((!load->has_state || load->is_unreadable) && query >= LOAD_QUERY_INSTRUMENTS)
                 return;
         takers[query](load, result);
 }
@@ -458,40 +500,59 @@ compare_money(struct load *load, const char *rule, int64_t stored_e6, int64_t co
         found(load, RECOVERY_VALIDATION_FAILED, rule, "stored %s, computed %s", stored, computed);
 }
 
+/* What the tables say of each other. */
 static void
-check_against_stored(struct load *load)
+check_tables(struct load *load)
 {
         struct load_report *report = &load->report;
         if (report->last_seq != load->newest_seq)
                 found(load, RECOVERY_VALIDATION_FAILED, "last_seq_is_newest_event",
                       "portfolio_state says %" PRIu64 ", portfolio_events end at %" PRIu64, report->last_seq, load->newest_seq);
-        compare_money(load, "closed_equity_is_ledger_sum", load->closed_equity_e6,
-                      report->has_ledger ? report->ledger_equity_e6 : load->initial_capital_e6);
+        /* Each row has the number of its event: one beyond the events would collide with what comes. */
+        if (load->newest_ledger_seq > load->newest_seq)
+                found(load, RECOVERY_VALIDATION_FAILED, "ledger_rows_have_events",
+                      "equity_ledger ends at seq %" PRIu64 ", portfolio_events end at %" PRIu64, load->newest_ledger_seq, load->newest_seq);
+        int64_t computed_e6;
+        if (fixed_add(load->initial_capital_e6, load->ledger_total_e6, &computed_e6) == FIXED_OK)
+                compare_money(load, "closed_equity_is_ledger_sum", load->closed_equity_e6, computed_e6);
+        else
+                found(load, RECOVERY_VALIDATION_FAILED, "closed_equity_is_ledger_sum", "the ledger's sum is out of range");
+}
+
+static void
+check_against_stored(struct load *load)
+{
+        struct load_report *report = &load->report;
+        check_tables(load);
 
         int64_t kept = 0;
         int64_t recomputed = 0;
         const char *rule = core_check(load->core, &kept, &recomputed);
         if (rule != NULL)
-                compare_money(load, rule, kept, recomputed);
+                found(load, RECOVERY_VALIDATION_FAILED, rule, "stored rows come to %" PRId64 ", %" PRId64 " was computed", kept,
+                      recomputed);
 
-        bool same = core_digest_equal(report->digest, report->digest_stored);
-        if (same && load->edits_count == 0 && report->quarantined_count == 0) {
-                struct core_figures figures;
-                core_figures(load->core, &figures);
-                compare_money(load, "total_risk_amount", load->risk_e6, figures.risk_amount_e6);
-                compare_money(load, "total_vol_amount", load->vol_e6, figures.vol_amount_e6);
-                compare_money(load, "margin_used", load->margin_e6, figures.margin_used_e6);
-        }
-        if (report->problem != RECOVERY_OK)
-                return;
+        struct core_figures figures;
+        core_figures(load->core, &figures);
+        bool same = core_digest_equal(report->digest, report->digest_stored) && load->risk_e6 == figures.risk_amount_e6 &&
+                    load->vol_e6 == figures.vol_amount_e6 && load->margin_e6 == figures.margin_used_e6 && load->problem_before[0] == '\0';
         if (load->edits_count > 0) {
+                if (report->problem != RECOVERY_OK)
+                        return;
                 report->action = same ? LOAD_ACTION_ACCEPT : LOAD_ACTION_ADJUST;
                 snprintf(report->detail, sizeof report->detail, "%" PRIu64 " edits by %s", load->edits_count, load->edits_by);
-        } else if (!same) {
-                found(load, RECOVERY_VALIDATION_FAILED, "digest",
+                return;
+        }
+        compare_money(load, "total_risk_amount_is_sum_of_positions", load->risk_e6, figures.risk_amount_e6);
+        compare_money(load, "total_vol_amount_is_sum_of_positions", load->vol_e6, figures.vol_amount_e6);
+        compare_money(load, "margin_used_is_sum_of_positions", load->margin_e6, figures.margin_used_e6);
+        if (!core_digest_equal(report->digest, report->digest_stored))
+                found(load, RECOVERY_VALIDATION_FAILED, "digest_is_the_stored_one",
                       "stored %016" PRIx64 "%016" PRIx64 ", computed %016" PRIx64 "%016" PRIx64 ", and no edit by hand was noted",
                       report->digest_stored.high, report->digest_stored.low, report->digest.high, report->digest.low);
-        }
+        /* What was stored meanwhile (exits go on) has totals and a digest that fit each other, and is no less wrong. */
+        if (load->problem_before[0] != '\0')
+                found(load, RECOVERY_VALIDATION_FAILED, load->problem_before, "an earlier start found this, and nothing was mended since");
 }
 
 void
@@ -501,15 +562,14 @@ load_finish(struct load *load, struct load_report *report)
         load->report.digest = core_digest(load->core);
         core_figures(load->core, &figures);
         load->report.positions_count = figures.positions_count;
-        if (load->has_state) {
+        if (load->has_state && !load->is_unreadable) {
                 check_against_stored(load);
-                if (load->report.incarnation < load->newest_incarnation)
-                        load->report.incarnation = load->newest_incarnation;
-        } else {
+        } else if (!load->has_state) {
                 load->report.action = load->has_events ? LOAD_ACTION_RESET : LOAD_ACTION_CREATE;
                 load->report.last_seq = load->newest_seq;
-                load->report.incarnation = load->newest_incarnation;
         }
+        if (load->report.incarnation < load->newest_incarnation)
+                load->report.incarnation = load->newest_incarnation;
         *report = load->report;
         load_abandon(load);
 }

@@ -27,7 +27,8 @@ enum load_query {
         LOAD_QUERY_END
 };
 extern const struct statement load_statements[LOAD_QUERY_END];
-/* All of portfolio_events in order, for load_replay(): only after LOAD_ACTION_RESET was reported. */
+/* A piece of portfolio_events in order, for load_replay(): only after LOAD_ACTION_RESET was reported, and for verify. Its one parameter
+ * is the seq to go on after, 0 first; the end is a result without rows. */
 extern const struct statement load_replay_statement;
 
 /* What the persister must append before it serves (DESIGN 5). */
@@ -53,8 +54,6 @@ struct load_report {
         struct digest digest_stored;
         struct digest digest; /* of the core as loaded */
         uint64_t positions_count;
-        int64_t ledger_equity_e6; /* what the ledger comes to; has_ledger */
-        bool has_ledger;
 };
 
 struct load; /* between the first result and the last */
@@ -67,8 +66,8 @@ void load_take(struct load *load, enum load_query query, const PGresult *result)
 void load_finish(struct load *load, struct load_report *report);
 void load_abandon(struct load *load); /* NULL is fine */
 
-/* Rows of load_replay_statement folded into core (cleared by the caller before the first rows). false: *why names the rule, *seq
- * the event. May be called with one piece of the rows after the other. */
+/* Rows of load_replay_statement folded into core (cleared by the caller before the first piece). *seq: the last event folded in, to go
+ * on after; unchanged when there were no rows. false: *why names the rule, *seq the event. */
 PM_MUST_CHECK bool load_replay(struct core *core, const PGresult *result, uint64_t *seq, const char **why);
 
 /* Appends to list the events that a report's action asks for, through add(): events borrow from core. For ADJUST the core is the one

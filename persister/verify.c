@@ -9,9 +9,6 @@
 #include "persister/event_json.h"
 #include "persister/load.h"
 
-/* Events a round trip. */
-#define FETCH "FETCH 20000 FROM replay"
-
 /* What sets say. Each query returns a row for the first difference, or none. Facts after the newest reset alone bind the positions:
  * a clean state deletes their rows. */
 static const struct {
@@ -94,12 +91,11 @@ command(PGconn *connection, const char *sql)
 static enum verify_status
 replay(PGconn *connection, struct core *core, struct verify_report *report)
 {
-        char declare[512];
-        snprintf(declare, sizeof declare, "DECLARE replay NO SCROLL CURSOR FOR %s", load_replay_statement.text);
-        if (!command(connection, declare))
-                return server_failed(connection, report, "reading portfolio_events");
         for (;;) {
-                PGresult *rows = PQexec(connection, FETCH);
+                char after[24];
+                const char *values[] = {after};
+                snprintf(after, sizeof after, "%" PRIu64, report->last_seq);
+                PGresult *rows = PQexecParams(connection, load_replay_statement.text, 1, NULL, values, NULL, NULL, 0);
                 int count = PQntuples(rows);
                 const char *why = "unknown";
                 bool read = PQresultStatus(rows) == PGRES_TUPLES_OK;
@@ -136,35 +132,83 @@ load_rows(PGconn *connection, struct core *core, struct load_report *loaded, str
         return VERIFY_OK;
 }
 
-/* Two states record by record, as their snapshots tell them, in the same order. */
+/* The next record of a snapshot. The order of instruments that are not configured is that of their first mention, which differs
+ * between a replay and a load: so instruments and positions are looked up by name, and only the rest is compared in order. */
+static bool
+next_record(const struct core *core, uint64_t *cursor, bool by_name, struct event *record)
+{
+        while (core_export(core, cursor, record, 1) == 1) {
+                bool is_named = record->kind == EVENT_LOAD_INSTRUMENT || record->kind == EVENT_LOAD_POSITION;
+                if (is_named == by_name)
+                        return true;
+        }
+        *record = (struct event){0};
+        return false;
+}
+
+/* The record of the same name in another core; kind EVENT_NONE when there is none. */
+static struct event
+counterpart(const struct core *core, const struct event *record)
+{
+        struct event event = {0};
+        struct core_position position;
+        if (record->kind == EVENT_LOAD_INSTRUMENT &&
+            core_instrument_state(core, record->load_instrument.instrument, &event.load_instrument)) {
+                event.kind = EVENT_LOAD_INSTRUMENT;
+        } else if (record->kind == EVENT_LOAD_POSITION &&
+                   core_position_of(core, record->position.instrument, record->position.layer, &position)) {
+                event.kind = EVENT_LOAD_POSITION;
+                event.position = position.position;
+        }
+        return event;
+}
+
+/* A record as the events tell it and as the tables do; kind EVENT_NONE where there is none. */
+static enum verify_status
+compare_record(const struct event *replayed, const struct event *stored, struct verify_report *report)
+{
+        struct json_text a = {0};
+        struct json_text b = {0};
+        if (replayed->kind != EVENT_NONE)
+                event_json_write(replayed, &a);
+        if (stored->kind != EVENT_NONE)
+                event_json_write(stored, &b);
+        enum verify_status status = VERIFY_OK;
+        if (replayed->kind != stored->kind || a.size != b.size || memcmp(a.data, b.data, a.size) != 0)
+                status = differ(
+                        report, VERIFY_DIFFERENCE, "rows_are_what_the_events_come_to", "the events say %s %.450s, the tables %s %.450s",
+                        replayed->kind != EVENT_NONE ? event_desc_of((int)replayed->kind)->name : "nothing", a.data != NULL ? a.data : "",
+                        stored->kind != EVENT_NONE ? event_desc_of((int)stored->kind)->name : "nothing", b.data != NULL ? b.data : "");
+        json_text_fini(&a);
+        json_text_fini(&b);
+        return status;
+}
+
 static enum verify_status
 compare_records(const struct core *replayed, const struct core *stored, struct verify_report *report)
 {
-        struct json_text a_text = {0};
-        struct json_text b_text = {0};
+        struct event a;
+        struct event b;
         uint64_t a_cursor = 0;
         uint64_t b_cursor = 0;
         enum verify_status status = VERIFY_OK;
-        while (status == VERIFY_OK) {
-                struct event a = {0};
-                struct event b = {0};
-                uint32_t a_count = core_export(replayed, &a_cursor, &a, 1);
-                uint32_t b_count = core_export(stored, &b_cursor, &b, 1);
-                if (a_count == 0 && b_count == 0)
-                        break;
-                if (a_count > 0)
-                        event_json_write(&a, &a_text);
-                if (b_count > 0)
-                        event_json_write(&b, &b_text);
-                if (a_count != b_count || a.kind != b.kind || a_text.size != b_text.size ||
-                    memcmp(a_text.data, b_text.data, a_text.size) != 0)
-                        status = differ(report, VERIFY_DIFFERENCE, "rows_are_what_the_events_come_to",
-                                        "the events say %s %.400s, the tables %s %.400s",
-                                        a_count > 0 ? event_desc_of((int)a.kind)->name : "nothing", a_count > 0 ? a_text.data : "",
-                                        b_count > 0 ? event_desc_of((int)b.kind)->name : "nothing", b_count > 0 ? b_text.data : "");
+        for (bool more = true; more && status == VERIFY_OK;) {
+                bool a_more = next_record(replayed, &a_cursor, false, &a);
+                bool b_more = next_record(stored, &b_cursor, false, &b);
+                more = a_more || b_more;
+                if (more)
+                        status = compare_record(&a, &b, report);
         }
-        json_text_fini(&a_text);
-        json_text_fini(&b_text);
+        a_cursor = 0;
+        while (status == VERIFY_OK && next_record(replayed, &a_cursor, true, &a)) {
+                b = counterpart(stored, &a);
+                status = compare_record(&a, &b, report);
+        }
+        b_cursor = 0;
+        while (status == VERIFY_OK && next_record(stored, &b_cursor, true, &b)) {
+                a = counterpart(replayed, &b);
+                status = compare_record(&a, &b, report);
+        }
         return status;
 }
 

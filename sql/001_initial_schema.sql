@@ -48,6 +48,7 @@ CREATE TABLE portfolio_state (
     last_seq                bigint NOT NULL,
     incarnation             bigint NOT NULL,
     digest                  text NOT NULL CHECK (digest ~ '^[0-9a-f]{32}$'),
+    problem                 text NOT NULL DEFAULT '',   -- the check that a start failed; an edit by hand that mends it empties this
     updated_at              timestamptz NOT NULL DEFAULT now()
 );
 
@@ -132,6 +133,7 @@ CREATE TABLE equity_ledger (
     amount        numeric(20,6) NOT NULL,
     equity_before numeric(20,6) NOT NULL,
     equity_after  numeric(20,6) NOT NULL,
+    total         numeric(20,6),                        -- sum of all amounts so far; NULL in a row made by hand
     position_no   bigint,
     note          text NOT NULL DEFAULT '',
     created_at    timestamptz NOT NULL,
@@ -179,6 +181,7 @@ CREATE TABLE portfolio_edits (
     application_name text NOT NULL,
     handled_seq      bigint                             -- the event that recorded it
 );
+CREATE INDEX portfolio_edits_unhandled ON portfolio_edits (id) WHERE handled_seq IS NULL;
 
 -- The table of edits is named through the trigger's own schema: whoever edits may have another search path.
 CREATE FUNCTION note_portfolio_edit() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -115,11 +115,13 @@ count_position(struct core *core, const struct slot *slot, const struct event_po
 {
         struct portfolio_amounts amounts;
         book_amounts(slot, position, &amounts);
+        if (!portfolio_add(&core->totals, &amounts, sign))
+                return false;
         if (sign > 0)
                 digest_add(&core->records_digest, digest_of_position(position));
         else
                 digest_take(&core->records_digest, digest_of_position(position));
-        return portfolio_add(&core->totals, &amounts, sign);
+        return true;
 }
 
 bool
@@ -128,10 +130,13 @@ book_open(struct core *core, uint32_t index, const struct event_position *positi
         struct slot *slot = &core->slots[index];
         struct event_position *place = &slot->positions[position->layer - 1];
 
+        /* A refused one changes nothing: the persister leaves such a stored position out and goes on with the others. */
+        if (!count_position(core, slot, position, 1))
+                return false;
         *place = *position;
         core->marks[index] |= (uint8_t)MARK_LAYER(position->layer);
         core->positions_count++;
-        return count_position(core, slot, place, 1);
+        return true;
 }
 
 bool

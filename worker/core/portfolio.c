@@ -63,9 +63,13 @@ add_equity(int64_t *equity_e6, fixed_wide amount_e6)
 bool
 portfolio_add(struct portfolio_totals *totals, const struct portfolio_amounts *amounts, int sign)
 {
-        totals->unrealized_e6 += sign * amounts->unrealized_e6;
-        return portfolio_is_money(amounts->unrealized_e6) && add_money(&totals->risk_e6, amounts->risk_e6, sign) &&
-               add_money(&totals->vol_e6, amounts->vol_e6, sign) && add_money(&totals->margin_e6, amounts->margin_e6, sign);
+        struct portfolio_totals sum = *totals;
+        sum.unrealized_e6 += sign * amounts->unrealized_e6;
+        if (!portfolio_is_money(amounts->unrealized_e6) || !add_money(&sum.risk_e6, amounts->risk_e6, sign) ||
+            !add_money(&sum.vol_e6, amounts->vol_e6, sign) || !add_money(&sum.margin_e6, amounts->margin_e6, sign))
+                return false;
+        *totals = sum;
+        return true;
 }
 
 int64_t
