@@ -101,8 +101,6 @@ static void
 write_executed(struct json_out *out, const struct signal *signal, const struct event_list *list, const struct core_decision *decision)
 {
         const struct event *opened = find_event(list, EVENT_POSITION_OPENED);
-        if (signal->type == SIGNAL_PROBE)
-                return;
         if (opened == NULL) {
                 write_closed(out, "closed", signal, decision);
                 json_out_int(out, "lots", decision->lots);
@@ -188,7 +186,7 @@ write_result(struct json_out *out, const struct core *core, const struct signal 
                 json_out_string(out, "reason", event_reason_name((int)decision->reason));
         if (decision->outcome == OUTCOME_EXECUTED)
                 write_executed(out, signal, list, decision);
-        else if (decision->outcome == OUTCOME_PROCESSED)
+        else if (decision->outcome == OUTCOME_PROCESSED && signal->type == SIGNAL_MARKET_DATA)
                 write_tick(out, core, signal, list, decision);
         else if (decision->outcome == OUTCOME_BLOCKED)
                 write_figures(out, &decision->figures);

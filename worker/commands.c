@@ -60,16 +60,13 @@ decide(struct ingest *ingest, const struct msg_command *order, int64_t now_us)
         case COMMAND_WITHDRAW:
                 if (amount_e6 <= 0 || amount_e6 > FIXED_MONEY_MAX_E6)
                         return;
-                core_decide_capital(ingest->core, order->kind == COMMAND_DEPOSIT ? amount_e6 : -amount_e6, order->request_id, order->note, now_us,
-                                    list, decision);
+                core_decide_capital(ingest->core, order->kind == COMMAND_DEPOSIT ? amount_e6 : -amount_e6, order->request_id, order->note,
+                                    now_us, list, decision);
                 return;
         case COMMAND_PAUSE:
-        case COMMAND_RESUME:
-                core_decide_pause(ingest->core, order->kind == COMMAND_PAUSE, order->note, now_us, list, decision);
-                return;
+        case COMMAND_RESUME: core_decide_pause(ingest->core, order->kind == COMMAND_PAUSE, order->note, now_us, list, decision); return;
         case COMMAND_NONE:
-        case COMMAND_KIND_END:
-                return;
+        case COMMAND_KIND_END: return;
         }
 }
 
@@ -99,7 +96,8 @@ describe_refused(const struct ingest *ingest, const struct msg_command *order, c
         core_figures(ingest->core, &figures);
         fixed_format_short(figures.closed_equity_e6, equity);
         if (order->kind == COMMAND_PAUSE || order->kind == COMMAND_RESUME)
-                (void)snprintf(message, COMMAND_MESSAGE_SIZE, "%s", order->kind == COMMAND_PAUSE ? "trading is paused already" : "trading is not paused");
+                (void)snprintf(message, COMMAND_MESSAGE_SIZE, "%s",
+                               order->kind == COMMAND_PAUSE ? "trading is paused already" : "trading is not paused");
         else if (order->amount_e6 <= 0)
                 (void)snprintf(message, COMMAND_MESSAGE_SIZE, "the amount must be greater than 0");
         else
@@ -154,8 +152,9 @@ commands_next_result(struct commands *commands, uint64_t through_seq, struct msg
                         continue;
                 command->is_answered = true;
                 commands->waiting--;
-                *result = (struct msg_command_result){
-                        .request_id = command->request_id, .done = command->done, .message = {command->message, (uint32_t)strlen(command->message)}};
+                *result = (struct msg_command_result){.request_id = command->request_id,
+                                                      .done = command->done,
+                                                      .message = {command->message, (uint32_t)strlen(command->message)}};
                 return true;
         }
         return false;

@@ -552,7 +552,7 @@ static void
 send_piece(struct http_request *request)
 {
         struct http_server *server = request->server;
-        size_t size = request->stream_next(server->options.owner, &request->stream_cursor, server->piece, sizeof(server->piece));
+        size_t size = request->stream_next(server->options.owner, request, &request->stream_cursor, server->piece, sizeof(server->piece));
         struct evbuffer *buffer = size > 0 ? evbuffer_new() : NULL;
         if (buffer == NULL || evbuffer_add(buffer, server->piece, size) != 0) {
                 request->stream_next = NULL;
@@ -570,6 +570,12 @@ on_piece_sent(struct evhttp_connection *connection, void *owner)
 {
         (void)connection;
         send_piece(owner);
+}
+
+char *
+http_request_piece(const struct http_request *request)
+{
+        return request->server->piece;
 }
 
 void

@@ -76,8 +76,10 @@ struct http_cursor {
 };
 /* A long 200 in pieces, each made when the one before has left: next fills buffer, moves *cursor and returns the size; 0 ends
  * the answer. */
-typedef size_t http_piece_fn(void *owner, struct http_cursor *cursor, char *buffer, size_t capacity);
+typedef size_t http_piece_fn(void *owner, const struct http_request *request, struct http_cursor *cursor, char *buffer, size_t capacity);
 #define HTTP_PIECE_SIZE_MAX 65536
+/* The buffer that pieces are made in, for one that is the whole answer: valid until the handler returns. */
+char *http_request_piece(const struct http_request *request);
 void http_request_stream(struct http_request *request, http_piece_fn *next);
 
 #endif

@@ -164,7 +164,16 @@ webhook_refuse_parked(struct webhook *webhook)
 {
         struct http_request *request;
         while ((request = replies_take_expired(&webhook->parked, INT64_MAX)) != NULL)
-                answer_unavailable(webhook, request, ingest_gate(webhook->ingest, SIGNAL_NONE));
+                answer_unavailable(webhook, request, UNAVAILABLE_DRAINING);
+}
+
+void
+webhook_refuse_all(struct webhook *webhook)
+{
+        struct http_request *request;
+        webhook_refuse_parked(webhook);
+        while ((request = replies_take_expired(&webhook->ingest->replies, INT64_MAX)) != NULL)
+                answer_unavailable(webhook, request, UNAVAILABLE_DRAINING);
 }
 
 int64_t

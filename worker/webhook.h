@@ -35,6 +35,8 @@ void webhook_stored(struct webhook *webhook, uint64_t through_seq);
 void webhook_expire(struct webhook *webhook);
 /* All parked requests get 503 now. */
 void webhook_refuse_parked(struct webhook *webhook);
+/* And everyone who waits for a commit, too: it is not known to be stored. */
+void webhook_refuse_all(struct webhook *webhook);
 
 /* When webhook_expire has work next (monotonic); INT64_MAX: never. */
 int64_t webhook_deadline_us(const struct webhook *webhook);
