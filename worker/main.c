@@ -37,17 +37,25 @@ on_abort(int signal_number)
         (void)raise(signal_number);
 }
 
-/* SIGTERM and SIGINT come through the loop; a broken connection is an error of write(). nng's threads inherit the mask, so
- * this stands before the first nng call, and the loop takes the two from a descriptor of its own. */
+/* SIGTERM and SIGINT come through the loop; a broken connection is an error of write(). All others stay blocked until nng has
+ * made its threads, which inherit the mask: signals are for this thread only. */
 static void
 prepare_signals(void)
 {
         struct sigaction action = {.sa_handler = on_abort};
+        sigset_t all;
+        (void)sigfillset(&all);
+        (void)sigprocmask(SIG_SETMASK, &all, NULL);
+        (void)sigaction(SIGABRT, &action, NULL);
+        (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+open_signals(void)
+{
         sigset_t none;
         (void)sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        (void)sigaction(SIGABRT, &action, NULL);
-        (void)signal(SIGPIPE, SIG_IGN);
 }
 
 static bool
@@ -179,12 +187,13 @@ main(int argc, char **argv)
         options.spawn_no = arguments.spawn_no;
         options.http_fd = arguments.http_fd;
         options.secret = &secret;
+        loop_on_signal(loop, SIGTERM, on_stop_signal, &worker);
+        loop_on_signal(loop, SIGINT, on_stop_signal, &worker);
         code = worker_init(&worker, loop, &config, &options);
         explicit_bzero(&secret, sizeof(secret));
         if (code != EXIT_CODE_OK)
                 return code;
-        loop_on_signal(loop, SIGTERM, on_stop_signal, &worker);
-        loop_on_signal(loop, SIGINT, on_stop_signal, &worker);
+        open_signals();
 
         code = worker_run(&worker);
         LOG_INFO("event=exit code=%d", code);
