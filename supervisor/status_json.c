@@ -25,6 +25,7 @@ enum cell_type {
         CELL_STATE,    /* enum status_state */
         CELL_ROLE,     /* enum role */
         CELL_PROBLEM,  /* enum store_problem */
+        CELL_STORE,    /* the same as "available" or "away": written, not read */
         CELL_RECOVERY, /* enum recovery_problem */
 };
 
@@ -89,6 +90,7 @@ static const struct cell recovery_cells[] = {
 };
 
 static const struct cell storage_cells[] = {
+        CELL(status_storage, CELL_STORE, "state", problem),
         CELL(status_storage, CELL_TEXT, "server", server),
         CELL(status_storage, CELL_PROBLEM, "problem", problem),
         CELL(status_storage, CELL_TEXT, "sqlstate", sqlstate),
@@ -333,6 +335,7 @@ cell_new(const struct cell *cell, const char *owner)
         case CELL_DIGEST: return digest_new(at);
         case CELL_STATE: return name_new(status_state_name((int)*(const enum status_state *)at));
         case CELL_ROLE: return name_new(msg_role_name((int)*(const enum role *)at));
+        case CELL_STORE: return name_new(*(const enum store_problem *)at == STORE_PROBLEM_NONE ? "available" : "away");
         case CELL_PROBLEM: return name_new(msg_store_problem_name((int)*(const enum store_problem *)at));
         case CELL_RECOVERY: return name_new(msg_recovery_problem_name((int)*(const enum recovery_problem *)at));
         }
@@ -452,6 +455,7 @@ cell_read(const struct cell *cell, struct json_object *value, char *owner)
                 good = read_name(value, msg_role_name, ROLE_END, &name);
                 *(enum role *)at = (enum role)name;
                 return good;
+        case CELL_STORE: return true;
         case CELL_PROBLEM:
                 good = read_name(value, msg_store_problem_name, STORE_PROBLEM_END, &name);
                 *(enum store_problem *)at = (enum store_problem)name;

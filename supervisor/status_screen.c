@@ -192,8 +192,8 @@ print_children(const struct screen *screen, const struct status *status)
                         snprintf(pid, sizeof(pid), "%" PRIu32, child->pid);
                 retry[0] = '\0';
                 if (child->retry_in_us >= 0 && child->pid == 0) {
-                        format_ms(child->retry_in_us, age);
-                        snprintf(retry, sizeof(retry), " (next in %s ms)", age);
+                        snprintf(retry, sizeof(retry), " (next in %" PRId64 ".%d s)", child->retry_in_us / 1000000,
+                                 (int)(child->retry_in_us / 100000 % 10));
                 }
                 enum colour colour = child->in_hold ? COLOUR_BAD : child->pid == 0 ? COLOUR_CARE : COLOUR_GOOD;
                 fprintf(screen->out, "%-10s %s%-12s%s %8s %-9s %8" PRIu64 "  %-10s %s%s\n", msg_role_name((int)child->role),

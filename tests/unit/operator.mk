@@ -1,1 +1,13 @@
-# Unit tests of this part.
+# Unit tests of the operator's side of supervisor/.
+check_PROGRAMS += tests/unit/test_status
+TESTS += tests/unit/test_status
+EXTRA_DIST += %D%/status.golden
+
+tests_unit_test_status_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_SRCDIR='"$(abs_srcdir)"'
+tests_unit_test_status_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JSONC_CFLAGS)
+tests_unit_test_status_LDADD = supervisor/libsupervisor.a common/libcommon.a $(JSONC_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_control
+TESTS += tests/unit/test_control
+tests_unit_test_control_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JSONC_CFLAGS)
+tests_unit_test_control_LDADD = supervisor/libsupervisor.a common/libcommon.a $(LIBEVENT_LIBS) $(JSONC_LIBS) $(CHECK_LIBS) -lpthread
