@@ -60,7 +60,7 @@ const struct config_row config_table[] = {
         {"portfolio", "initial_capital", CONFIG_AMOUNT, AT(initial_capital_e6), 0, "5000000", FIXED_ONE_E6, FIXED_MONEY_MAX_E6, NULL, START,
          "starting capital in rupees; read only when the portfolio is created or reset"},
         {"portfolio", "max_future_s", CONFIG_INT, AT(max_future_s), 0, "86400", 0, 31536000, NULL, START,
-         "entries and ticks further ahead of the clock are ignored; 0: never"},
+         "entries and ticks dated further ahead of the clock than this are ignored; 0: none is"},
         {"portfolio", "dedupe_max", CONFIG_INT, AT(dedupe_max), 0, "100000", 1, PM_DEDUPE_MAX, NULL, START,
          "signals remembered against duplicates, for at most 7 days"},
 

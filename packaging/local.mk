@@ -1,1 +1,2 @@
 # Sample config, init script, man pages.
+EXTRA_DIST += %D%/pm-supervisor.conf %D%/database_config.json.example
