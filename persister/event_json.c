@@ -189,13 +189,15 @@ read_time(struct json_object *value, int64_t *time_us)
         int minute;
         int second;
         int micro;
-        int used = 0;
-        if (sscanf(words, "%4d-%2d-%2dT%2d:%2d:%2d.%6dZ%n", &year, &month, &day, &hour, &minute, &second, &micro, &used) != 7 ||
-            words[used] != '\0' || month < 1 || month > 12 || day < 1 || day > clock_month_days(year, month))
+        if (sscanf(words, "%4d-%2d-%2dT%2d:%2d:%2d.%6dZ", &year, &month, &day, &hour, &minute, &second, &micro) != 7 || month < 1 ||
+            month > 12)
                 return false;
         int64_t seconds = (clock_days_of(year, month, day) * 24 + hour) * 3600 + minute * 60LL + second;
         *time_us = seconds * 1000000 + micro;
-        return true;
+        /* There is one way to write a time, so what is no date, hour or fraction comes back as another text. */
+        char again[CLOCK_TEXT_SIZE];
+        clock_format_us(*time_us, again);
+        return strcmp(again, words) == 0;
 }
 
 static bool
