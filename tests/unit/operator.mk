@@ -11,3 +11,9 @@ check_PROGRAMS += tests/unit/test_control
 TESTS += tests/unit/test_control
 tests_unit_test_control_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JSONC_CFLAGS)
 tests_unit_test_control_LDADD = supervisor/libsupervisor.a common/libcommon.a $(LIBEVENT_LIBS) $(JSONC_LIBS) $(CHECK_LIBS) -lpthread
+
+check_PROGRAMS += tests/unit/test_cli
+TESTS += tests/unit/test_cli
+tests_unit_test_cli_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_SRCDIR='"$(abs_srcdir)"'
+tests_unit_test_cli_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JSONC_CFLAGS)
+tests_unit_test_cli_LDADD = supervisor/libsupervisor.a common/libcommon.a $(LIBEVENT_LIBS) $(JSONC_LIBS) $(INIH_LIBS) $(CHECK_LIBS)
