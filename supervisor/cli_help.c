@@ -51,12 +51,17 @@ cli_help_verb(FILE *out, const struct cli_verb *verb)
         }
 }
 
+/* What may follow the verb beside the options of every verb. */
 static void
-print_names(FILE *out, const struct cli_verb *verb)
+print_words(FILE *out, const struct cli_verb *verb)
 {
+        const char *space = verb->words[0] != '\0' ? " " : "";
+        fputs(verb->words, out);
         for (size_t i = 0; i < cli_options_count; i++) {
-                if (verb == NULL ? cli_options[i].bit == OPTION_EVERYWHERE : takes(verb, &cli_options[i]))
-                        fprintf(out, " %s", cli_options[i].name);
+                if (takes(verb, &cli_options[i])) {
+                        fprintf(out, "%s%s", space, cli_options[i].name);
+                        space = " ";
+                }
         }
 }
 
@@ -66,6 +71,7 @@ cli_help_completion(FILE *out)
         fprintf(out, "# Completion of pm-supervisor for bash; printed by `pm-supervisor completion`.\n"
                      "_pm_supervisor()\n{\n"
                      "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb='' i\n"
+                     "    COMPREPLY=()\n"
                      "    local every='");
         for (size_t i = 0, printed = 0; i < cli_options_count; i++) {
                 if (cli_options[i].bit == OPTION_EVERYWHERE)
@@ -93,8 +99,8 @@ cli_help_completion(FILE *out)
                 const struct cli_verb *verb = &cli_verbs[i];
                 if (verb->options == 0 && verb->words[0] == '\0' && verb->words_kind == WORDS_FIXED)
                         continue;
-                fprintf(out, "    %s) words='%s", verb->name, verb->words);
-                print_names(out, verb);
+                fprintf(out, "    %s) words='", verb->name);
+                print_words(out, verb);
                 fprintf(out, "'%s ;;\n", verb->words_kind == WORDS_FILE ? "; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")" : "");
         }
         fprintf(out, "    esac\n"
