@@ -1,3 +1,4 @@
+/* check: where a broken invariant ends. */
 #include "common/check.h"
 
 #include <stdio.h>

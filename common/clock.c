@@ -1,3 +1,4 @@
+/* clock: the two clocks of the system, and the calendar without them. */
 #include "common/clock.h"
 
 #include <stdbool.h>
@@ -54,6 +55,7 @@ clock_days_of(int year, int month, int day)
         return era * 146097 + day_of_era - 719468;
 }
 
+/* A moment as people write it. */
 struct civil {
         int year;
         int month;
@@ -96,6 +98,7 @@ void
 clock_format_us(int64_t wall_us, char text[CLOCK_TEXT_SIZE])
 {
         struct civil c = civil_of(wall_us);
+        /* The remainders hold every number to its width, which the compiler otherwise cannot know. */
         snprintf(text, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned)c.year % 10000, (unsigned)c.month % 100,
                  (unsigned)c.day % 100, (unsigned)c.hour % 100, (unsigned)c.minute % 100, (unsigned)c.second % 100,
                  (unsigned)c.micro % 1000000);

@@ -193,6 +193,7 @@ fixed_narrow(fixed_wide a, int64_t *result)
 fixed_wide
 fixed_div_floor(fixed_wide n, fixed_wide d)
 {
+        PM_ASSERT(d != 0);
         fixed_wide quotient = n / d;
         return n % d != 0 && (n < 0) != (d < 0) ? quotient - 1 : quotient;
 }
@@ -200,6 +201,7 @@ fixed_div_floor(fixed_wide n, fixed_wide d)
 fixed_wide
 fixed_div_ceil(fixed_wide n, fixed_wide d)
 {
+        PM_ASSERT(d != 0);
         fixed_wide quotient = n / d;
         return n % d != 0 && (n < 0) == (d < 0) ? quotient + 1 : quotient;
 }
@@ -207,12 +209,16 @@ fixed_div_ceil(fixed_wide n, fixed_wide d)
 fixed_wide
 fixed_div_round(fixed_wide n, fixed_wide d)
 {
+        PM_ASSERT(d != 0);
         fixed_wide quotient = n / d;
         fixed_wide rest = n % d;
-        /* |rest| * 2 >= |d| without leaving 128 bits: |rest| >= |d| - |rest|. */
-        fixed_wide rest_size = rest < 0 ? -rest : rest;
-        fixed_wide gap = d < 0 ? -(d + rest_size) : d - rest_size;
-        if (rest != 0 && rest_size >= gap)
+        if (rest == 0)
+                return quotient;
+        /* |rest| * 2 >= |d| without leaving 128 bits: |rest| >= |d| - |rest|, and both sides below zero, where a type has one value more.
+         */
+        fixed_wide rest_below = rest < 0 ? rest : -rest;
+        fixed_wide d_below = d < 0 ? d : -d;
+        if (rest_below <= d_below - rest_below)
                 quotient += (n < 0) == (d < 0) ? 1 : -1;
         return quotient;
 }

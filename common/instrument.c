@@ -1,3 +1,4 @@
+/* instrument: the four that are shipped. */
 #include "common/instrument.h"
 
 #include "common/check.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define BUFFER_SIZE_FIRST 4096
+#define EVENTS_CAPACITY_FIRST 16
 /* An event's own array header and kind, more, at_us; and for each field its longest number with its type byte. */
 #define EVENT_HEAD_SIZE_MAX 24
 #define NUMBER_SIZE_MAX 9
@@ -53,20 +54,30 @@ wire_decoder_fini(struct wire_decoder *decoder)
 
 /* Encoding. */
 
+struct writer {
+        struct wire_buffer *buffer;
+        enum wire_status status; /* why writing stopped: the packer only hands -1 through */
+};
+
 static int
-buffer_write(void *owner, const char *bytes, size_t size)
+writer_put(void *owner, const char *bytes, size_t size)
 {
-        struct wire_buffer *buffer = owner;
+        struct writer *writer = owner;
+        struct wire_buffer *buffer = writer->buffer;
         size_t wanted = buffer->size + size;
-        if (wanted > PM_MESSAGE_SIZE_MAX)
+        if (wanted > PM_MESSAGE_SIZE_MAX) {
+                writer->status = WIRE_TOO_LARGE;
                 return -1;
+        }
         if (wanted > buffer->capacity) {
                 size_t capacity = buffer->capacity > 0 ? buffer->capacity : BUFFER_SIZE_FIRST;
                 while (capacity < wanted)
                         capacity *= 2;
                 uint8_t *data = realloc(buffer->data, capacity);
-                if (data == NULL)
+                if (data == NULL) {
+                        writer->status = WIRE_NO_MEMORY;
                         return -1;
+                }
                 buffer->data = data;
                 buffer->capacity = capacity;
         }
@@ -75,7 +86,7 @@ buffer_write(void *owner, const char *bytes, size_t size)
         return 0;
 }
 
-static int put_events(msgpack_packer *packer, const struct event_span *span);
+static int put_events(msgpack_packer *packer, const struct event_span *span, uint32_t count_max);
 
 static int
 put_text(msgpack_packer *packer, const char *data, size_t size)
@@ -83,9 +94,25 @@ put_text(msgpack_packer *packer, const char *data, size_t size)
         return msgpack_pack_str(packer, size) != 0 || (size > 0 && msgpack_pack_str_body(packer, data, size) != 0) ? -1 : 0;
 }
 
+/* Sentences for people (a server's own words among them) are cut at the message's limit, between characters: whoever receives
+ * a longer one would take the sender for broken. What is stored must not be cut: it was bounded where it came in. */
+static int
+put_limited(msgpack_packer *packer, const struct text *text, uint32_t limit, bool cut)
+{
+        PM_ASSERT(cut || text->size <= limit);
+        uint32_t size = text->size;
+        if (size > limit) {
+                size = limit;
+                while (size > 0 && ((uint8_t)text->data[size] & 0xc0) == 0x80)
+                        size--;
+        }
+        return put_text(packer, text->data, size);
+}
+
 static int
 put_figures(msgpack_packer *packer, const struct figures *figures)
 {
+        PM_ASSERT(figures->count <= PM_FIGURES_MAX);
         int bad = msgpack_pack_array(packer, 2 * (size_t)figures->count);
         for (uint8_t i = 0; i < figures->count; i++) {
                 bad |= msgpack_pack_uint32(packer, (uint32_t)figures->items[i].id);
@@ -101,7 +128,7 @@ put_digest(msgpack_packer *packer, const struct digest *digest)
 }
 
 static int
-put_field(msgpack_packer *packer, const struct field *field, const void *base)
+put_field(msgpack_packer *packer, const struct field *field, const void *base, bool in_event)
 {
         const void *at = (const char *)base + field->offset;
         switch (field->type) {
@@ -114,13 +141,10 @@ put_field(msgpack_packer *packer, const struct field *field, const void *base)
         case FIELD_TIME_US: return msgpack_pack_int64(packer, *(const int64_t *)at);
         case FIELD_ENUM: return msgpack_pack_uint32(packer, *(const uint32_t *)at);
         case FIELD_NAME: return put_text(packer, at, strnlen(at, PM_INSTRUMENT_NAME_SIZE));
-        case FIELD_TEXT: {
-                const struct text *text = at;
-                return put_text(packer, text->data, text->size);
-        }
+        case FIELD_TEXT: return put_limited(packer, at, field->limit, !in_event);
         case FIELD_FIGURES: return put_figures(packer, at);
         case FIELD_DIGEST: return put_digest(packer, at);
-        case FIELD_EVENTS: return put_events(packer, at);
+        case FIELD_EVENTS: return put_events(packer, at, field->limit);
         case FIELD_NONE: break;
         }
         PM_UNREACHABLE();
@@ -136,13 +160,14 @@ put_event(msgpack_packer *packer, const struct event *event)
         bad |= event->more ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         bad |= msgpack_pack_int64(packer, event->at_us);
         for (uint32_t i = 0; i < desc->fields_count && bad == 0; i++)
-                bad = put_field(packer, &desc->fields[i], event);
+                bad = put_field(packer, &desc->fields[i], event, true);
         return bad;
 }
 
 static int
-put_events(msgpack_packer *packer, const struct event_span *span)
+put_events(msgpack_packer *packer, const struct event_span *span, uint32_t count_max)
 {
+        PM_ASSERT(span->count <= count_max);
         int bad = msgpack_pack_array(packer, span->count);
         for (uint32_t i = 0; i < span->count && bad == 0; i++)
                 bad = put_event(packer, &span->items[i]);
@@ -155,12 +180,13 @@ wire_encode(const struct msg *msg, struct wire_buffer *buffer)
         const struct msg_desc *desc = msg_desc_of((int)msg->type);
         PM_ASSERT(desc != NULL);
         msgpack_packer packer;
-        msgpack_packer_init(&packer, buffer, buffer_write);
+        struct writer writer = {.buffer = buffer, .status = WIRE_OK};
+        msgpack_packer_init(&packer, &writer, writer_put);
         buffer->size = 0;
         int bad = msgpack_pack_array(&packer, 1 + desc->fields_count) | msgpack_pack_uint32(&packer, (uint32_t)msg->type);
         for (uint32_t i = 0; i < desc->fields_count && bad == 0; i++)
-                bad = put_field(&packer, &desc->fields[i], msg);
-        return bad == 0 ? WIRE_OK : WIRE_TOO_LARGE;
+                bad = put_field(&packer, &desc->fields[i], msg, false);
+        return writer.status;
 }
 
 size_t
@@ -396,6 +422,8 @@ take_field(struct cursor *cursor, const struct field *field, void *base)
         case FIELD_TIME_US: return take_signed(cursor, at);
         case FIELD_ENUM:
                 status = take_unsigned(cursor, field->limit - 1, &value);
+                if (status == WIRE_OK && field->enum_name((int)value) == NULL)
+                        status = WIRE_VALUE; /* a signal of no type, say: it has no name to be stored under */
                 *(uint32_t *)at = (uint32_t)value;
                 return status;
         case FIELD_NAME: return take_name(cursor, at);
@@ -445,11 +473,14 @@ take_events(struct cursor *cursor, uint32_t count_max, struct event_span *span)
                 return WIRE_VALUE;
         struct wire_decoder *decoder = cursor->decoder;
         if (count > decoder->events_capacity) {
-                struct event *events = realloc(decoder->events, (size_t)count * sizeof *events);
+                uint32_t capacity = decoder->events_capacity > 0 ? decoder->events_capacity : EVENTS_CAPACITY_FIRST;
+                while (capacity < count)
+                        capacity *= 2;
+                struct event *events = realloc(decoder->events, capacity * sizeof *events);
                 if (events == NULL)
                         return WIRE_NO_MEMORY;
                 decoder->events = events;
-                decoder->events_capacity = (uint32_t)count;
+                decoder->events_capacity = capacity;
         }
         for (uint64_t i = 0; i < count && status == WIRE_OK; i++)
                 status = take_event(cursor, &decoder->events[i]);

@@ -32,7 +32,8 @@ struct wire_buffer {
 void wire_buffer_init(struct wire_buffer *buffer);
 void wire_buffer_fini(struct wire_buffer *buffer);
 
-/* Replaces the buffer's contents with the encoded message. */
+/* Replaces the buffer's contents with the encoded message. A message's own texts (sentences for people) are cut at their
+ * limit; a text, a figure or an event too many inside an event span is a bug of the caller's and asserted. */
 PM_MUST_CHECK enum wire_status wire_encode(const struct msg *msg, struct wire_buffer *buffer);
 
 /* Encoded size of one event, at most; to cut batches before encoding. */
