@@ -1,6 +1,7 @@
-/* Any bytes on any link are a message or a typed refusal; what is a message packs again to one that reads the same. */
+/* Any bytes on any link are a message or a typed refusal; what is a message packs to bytes that read back and pack to themselves. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/wire.h"
 
@@ -17,6 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         static struct wire_decoder decoder;
         static struct wire_decoder second;
         static struct wire_buffer buffer;
+        static struct wire_buffer again;
         for (size_t i = 0; i < countof(ends); i++) {
                 struct msg msg;
                 struct msg back;
@@ -24,7 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         continue;
                 if (wire_encode(&msg, &buffer) != WIRE_OK ||
                     wire_decode(&second, buffer.data, buffer.size, ends[i].from, ends[i].to, &back, NULL) != WIRE_OK ||
-                    back.type != msg.type)
+                    wire_encode(&back, &again) != WIRE_OK || again.size != buffer.size || memcmp(again.data, buffer.data, buffer.size) != 0)
                         abort();
         }
         return 0;

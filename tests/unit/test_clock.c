@@ -1,3 +1,4 @@
+/* The calendar against the C library's, and a clock that does not go back. */
 #include "common/clock.h"
 
 #include <check.h>

@@ -1,8 +1,12 @@
+/* Exact numbers: what is read and written, and each rounding, also against a second opinion by schoolbook arithmetic. */
 #include "common/fixed.h"
 
 #include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int64_t
 parsed(const char *text)
@@ -122,6 +126,140 @@ START_TEST(fixed_divisions_round_each_its_way)
 }
 END_TEST
 
+static uint64_t random_state;
+
+static uint64_t
+random_u64(void)
+{
+        random_state ^= random_state << 13;
+        random_state ^= random_state >> 7;
+        random_state ^= random_state << 17;
+        return random_state;
+}
+
+static void
+seed_from_environment(void)
+{
+        const char *seed = getenv("PM_SEED");
+        random_state = seed != NULL ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL) * 2654435761u + 1;
+        printf("PM_SEED=%llu\n", (unsigned long long)random_state);
+}
+
+/* The micro-units of ±digits × 10^(exponent - fraction_count), as one does it on paper: the point is moved over a row of digits, the row
+ * is cut behind the sixth, and a digit of five or more behind the cut adds one. False when that does not fit. */
+static bool
+on_paper(bool negative, const char *digits, size_t count, int point, int64_t *value_e6)
+{
+        const fixed_wide limit = negative ? -(fixed_wide)INT64_MIN : INT64_MAX;
+        fixed_wide value = 0;
+        for (int place = 0; place < point + 6; place++) {
+                value = value * 10 + (place < (int)count ? digits[place] - '0' : 0);
+                if (value > limit)
+                        return false;
+        }
+        int cut = point + 6;
+        value += cut >= 0 && cut < (int)count && digits[cut] >= '5';
+        if (value > limit)
+                return false;
+        *value_e6 = (int64_t)(negative ? -value : value);
+        return true;
+}
+
+START_TEST(fixed_parse_agrees_with_paper)
+{
+        seed_from_environment();
+        for (int round = 0; round < 200000; round++) {
+                char digits[48];
+                char text[80];
+                size_t count = 1 + random_u64() % 40;
+                for (size_t i = 0; i < count; i++) /* many zeros, fives and nines: there the roundings part */
+                        digits[i] = "0123456789000555999"[random_u64() % 19];
+                size_t whole = 1 + random_u64() % count;
+                bool negative = random_u64() & 1;
+                int exponent = random_u64() & 1 ? (int)(random_u64() % 80) - 40 : 0;
+                int size = snprintf(text, sizeof text, "%s%.*s%s%.*s", negative ? "-" : "", (int)whole, digits, whole < count ? "." : "",
+                                    (int)(count - whole), digits + whole);
+                if (exponent != 0)
+                        size += snprintf(text + size, sizeof text - (size_t)size, "e%d", exponent);
+                int64_t expected = 0;
+                int64_t value = 0;
+                bool fits = on_paper(negative, digits, count, (int)whole + exponent, &expected);
+                enum fixed_status status = fixed_parse(text, (size_t)size, &value);
+                ck_assert_msg(status == (fits ? FIXED_OK : FIXED_RANGE), "%s: status %d", text, (int)status);
+                if (fits)
+                        ck_assert_msg(value == expected, "%s: %lld, on paper %lld", text, (long long)value, (long long)expected);
+        }
+}
+END_TEST
+
+START_TEST(fixed_parse_reads_very_long_rows_of_digits)
+{
+        enum { LONG = 100000 };
+        char *text = malloc(LONG);
+        int64_t value;
+        memset(text, '0', LONG);
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_OK);
+        ck_assert_int_eq(value, 0);
+        text[LONG - 1] = '7'; /* 000…07 */
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_OK);
+        ck_assert_int_eq(value, 7000000);
+        text[1] = '.'; /* 0.000…07 */
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_OK);
+        ck_assert_int_eq(value, 0);
+        memset(text + 2, '9', LONG - 2); /* 0.999… */
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_OK);
+        ck_assert_int_eq(value, 1000000);
+        memset(text, '9', LONG);
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_RANGE);
+        memcpy(text + LONG - 7, "e-99992", 7); /* 99,993 nines less 99,992 places: 9.999… */
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_OK);
+        ck_assert_int_eq(value, 10000000);
+        memset(text, '0', LONG); /* an exponent of many digits */
+        memcpy(text, "0e", 2);
+        memset(text + 2, '9', LONG - 2);
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_OK);
+        ck_assert_int_eq(value, 0);
+        text[0] = '1';
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_RANGE);
+        text[2] = '-';
+        ck_assert_int_eq(fixed_parse(text, LONG, &value), FIXED_OK);
+        ck_assert_int_eq(value, 0);
+        free(text);
+}
+END_TEST
+
+static fixed_wide
+random_wide(void)
+{
+        unsigned __int128 bits = (unsigned __int128)random_u64() << 64 | random_u64();
+        return (fixed_wide)bits >> (random_u64() % 127);
+}
+
+START_TEST(fixed_divisions_keep_their_definitions)
+{
+        const fixed_wide least = (fixed_wide)((unsigned __int128)1 << 127);
+        seed_from_environment();
+        for (int round = 0; round < 200000; round++) {
+                fixed_wide n = round % 10 == 0 ? least : random_wide();
+                fixed_wide d = round % 11 == 0 ? least : random_wide();
+                if (d == 0 || (n == least && d == -1))
+                        continue;
+                fixed_wide down = fixed_div_floor(n, d);
+                fixed_wide up = fixed_div_ceil(n, d);
+                fixed_wide near = fixed_div_round(n, d);
+                fixed_wide cut = n / d;
+                fixed_wide rest = n % d;
+                bool same_signs = (n < 0) == (d < 0);
+                ck_assert(down == cut - (rest != 0 && !same_signs));
+                ck_assert(up == cut + (rest != 0 && same_signs));
+                /* Sizes without a sign have room for twice the rest. */
+                unsigned __int128 rest_size = rest < 0 ? -(unsigned __int128)rest : (unsigned __int128)rest;
+                unsigned __int128 d_size = d < 0 ? -(unsigned __int128)d : (unsigned __int128)d;
+                ck_assert(near == (2 * rest_size >= d_size ? (same_signs ? cut + 1 : cut - 1) : cut));
+        }
+}
+END_TEST
+
 START_TEST(fixed_arithmetic_refuses_to_wrap)
 {
         int64_t small = 42;
@@ -146,11 +284,15 @@ main(void)
 {
         Suite *suite = suite_create("fixed");
         TCase *tcase = tcase_create("fixed");
+        tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, fixed_parse_reads_what_is_written);
         tcase_add_test(tcase, fixed_parse_refuses_what_is_no_number);
         tcase_add_test(tcase, fixed_parse_refuses_what_does_not_fit);
         tcase_add_test(tcase, fixed_format_is_read_back_to_the_same);
         tcase_add_test(tcase, fixed_divisions_round_each_its_way);
+        tcase_add_test(tcase, fixed_parse_agrees_with_paper);
+        tcase_add_test(tcase, fixed_parse_reads_very_long_rows_of_digits);
+        tcase_add_test(tcase, fixed_divisions_keep_their_definitions);
         tcase_add_test(tcase, fixed_arithmetic_refuses_to_wrap);
         suite_add_tcase(suite, tcase);
         SRunner *runner = srunner_create(suite);

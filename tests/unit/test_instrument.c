@@ -1,3 +1,4 @@
+/* The shipped table against the rules, section 2, written down a second time. */
 #include "common/instrument.h"
 
 #include <check.h>
@@ -18,11 +19,14 @@ START_TEST(shipped_instruments_are_those_of_the_rules)
                 int64_t trailing_x10;
                 int64_t max_pyramids;
                 int64_t standin;
+                int64_t initial_vol_bp;
+                int64_t ongoing_vol_bp;
+                int64_t tick_e6;
         } rules[] = {
-                {"BANK_NIFTY", 30, 30, 270000, 15, 25, 5, 350},
-                {"GOLD_MINI", 100, 10, 105000, 10, 20, 3, 450},
-                {"SILVER_MINI", 5, 5, 385000, 20, 30, 5, 1500},
-                {"COPPER", 2500, 2500, 300000, 30, 50, 3, 3},
+                {"BANK_NIFTY", 30, 30, 270000, 15, 25, 5, 350, 50, 70, 50000},
+                {"GOLD_MINI", 100, 10, 105000, 10, 20, 3, 450, 20, 30, 1000000},
+                {"SILVER_MINI", 5, 5, 385000, 20, 30, 5, 1500, 20, 30, 1000000},
+                {"COPPER", 2500, 2500, 300000, 30, 50, 3, 3, 20, 30, 50000},
         };
         ck_assert_uint_eq(instrument_defaults_count, countof(rules));
         for (size_t i = 0; i < countof(rules); i++) {
@@ -37,6 +41,9 @@ START_TEST(shipped_instruments_are_those_of_the_rules)
                 ck_assert_int_eq(one->standin_atr_e6, rules[i].standin * FIXED_ONE_E6);
                 ck_assert_int_eq(one->initial_risk_bp, 100);
                 ck_assert_int_eq(one->ongoing_risk_bp, 100);
+                ck_assert_int_eq(one->initial_vol_bp, rules[i].initial_vol_bp);
+                ck_assert_int_eq(one->ongoing_vol_bp, rules[i].ongoing_vol_bp);
+                ck_assert_int_eq(one->tick_e6, rules[i].tick_e6);
                 for (size_t at = strlen(one->name); at < PM_INSTRUMENT_NAME_SIZE; at++)
                         ck_assert_int_eq(one->name[at], 0);
         }
