@@ -1,0 +1,738 @@
+#include "persister/db_conn.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "persister/db_target.h"
+
+#define BACK_OFF_FIRST_MS 10
+#define BACK_OFF_MAX_MS 1000
+/* A server that says it is starting up is soon there. */
+#define BACK_OFF_STARTING_MAX_MS 50
+/* How long to let an ended session go before the lock is tried again. */
+#define LOCK_PAUSE_FIRST_MS 2
+#define LOCK_PAUSE_MAX_MS 100
+
+/* The states of the connection. Only step() changes them.
+ *   CLOSED     at rest, before start and after stop.
+ *   WAITING    between two attempts.
+ *   CONNECTING libpq's own handshake with one host.
+ *   OPENING    one flight: the lock, facts about the server, the schema's version, all statements prepared.
+ *   LOOKING    the lock is taken: by whom? A session of our own instance is ended.
+ *   PAUSING    that session ends; then
+ *   LOCKING    the lock is tried again.
+ *   IDLE       ready for a flight.       BUSY  one is under way. */
+enum db_state { DB_CLOSED = 0, DB_WAITING, DB_CONNECTING, DB_OPENING, DB_LOOKING, DB_PAUSING, DB_LOCKING, DB_IDLE, DB_BUSY, DB_STATE_END };
+
+enum db_event {
+        DB_START = 0,
+        DB_WAITED,    /* the pause is over */
+        DB_CONNECTED, /* libpq has a session */
+        DB_LOCKED,    /* the lock is ours */
+        DB_LOCK_HELD, /* it is not */
+        DB_HOLDER_OURS,
+        DB_SENT,
+        DB_ANSWERED, /* the flight is over */
+        DB_BROKEN,   /* anything that costs the connection; conn->problem says what */
+        DB_STOP,
+        DB_EVENT_END
+};
+
+static const char *const state_names[DB_STATE_END] = {
+        [DB_CLOSED] = "closed",   [DB_WAITING] = "waiting", [DB_CONNECTING] = "connecting", [DB_OPENING] = "opening", [DB_LOOKING] = "looking",
+        [DB_PAUSING] = "pausing", [DB_LOCKING] = "locking", [DB_IDLE] = "idle",             [DB_BUSY] = "busy",
+};
+
+static const char *const event_names[DB_EVENT_END] = {
+        [DB_START] = "start",     [DB_WAITED] = "waited",           [DB_CONNECTED] = "connected", [DB_LOCKED] = "locked",
+        [DB_LOCK_HELD] = "held",  [DB_HOLDER_OURS] = "holder_ours", [DB_SENT] = "sent",           [DB_ANSWERED] = "answered",
+        [DB_BROKEN] = "broken",   [DB_STOP] = "stop",
+};
+
+struct db_conn {
+        struct loop *loop;
+        const struct db_conn_handler *handler;
+        void *owner;
+        struct db_target target;
+        enum db_state state;
+        uint64_t generation; /* grows with every new or dropped session: callbacks may change it under a reader */
+
+        PGconn *pg;
+        struct loop_watch *watch;
+        int watch_fd;
+        struct loop_timer *pause;
+        struct loop_timer *deadline;
+
+        uint32_t host_no;
+        int64_t back_off_ms;
+        int64_t lock_pause_ms;
+        uint64_t jitter;
+        uint64_t incarnation;
+        struct db_server server;
+        struct db_problem problem;
+
+        /* The flight under way. */
+        const struct db_flight_handler *flight;
+        void *flight_owner;
+        uint32_t flight_count;
+        uint32_t flight_index;
+        bool flight_failed;
+        uint32_t failed_index;
+        bool lock_taken;
+};
+
+typedef void act_fn(struct db_conn *conn);
+static act_fn act_connect, act_open, act_look, act_pause, act_try_lock, act_ready, act_back_off, act_close;
+
+static const struct {
+        enum db_state next;
+        act_fn *act;
+        bool possible;
+} transitions[DB_STATE_END][DB_EVENT_END] = {
+        [DB_CLOSED] = {[DB_START] = {DB_CONNECTING, act_connect, true}, [DB_STOP] = {DB_CLOSED, NULL, true}},
+        [DB_WAITING] = {[DB_WAITED] = {DB_CONNECTING, act_connect, true}, [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_CONNECTING] = {[DB_CONNECTED] = {DB_OPENING, act_open, true},
+                           [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                           [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_OPENING] = {[DB_LOCKED] = {DB_IDLE, act_ready, true},
+                        [DB_LOCK_HELD] = {DB_LOOKING, act_look, true},
+                        [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                        [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_LOOKING] = {[DB_HOLDER_OURS] = {DB_PAUSING, act_pause, true},
+                        [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                        [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_PAUSING] = {[DB_WAITED] = {DB_LOCKING, act_try_lock, true},
+                        [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                        [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_LOCKING] = {[DB_LOCKED] = {DB_IDLE, act_ready, true},
+                        [DB_LOCK_HELD] = {DB_LOOKING, act_look, true},
+                        [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                        [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_IDLE] = {[DB_SENT] = {DB_BUSY, NULL, true}, [DB_BROKEN] = {DB_WAITING, act_back_off, true}, [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_BUSY] = {[DB_ANSWERED] = {DB_IDLE, NULL, true}, [DB_BROKEN] = {DB_WAITING, act_back_off, true}, [DB_STOP] = {DB_CLOSED, act_close, true}},
+};
+
+static void
+step(struct db_conn *conn, enum db_event event)
+{
+        enum db_state from = conn->state;
+
+        if (!transitions[from][event].possible) {
+                LOG_ERROR("event=db_conn_impossible state=%s on=%s", state_names[from], event_names[event]);
+                return;
+        }
+        conn->state = transitions[from][event].next;
+        if (conn->state != DB_BUSY && from != DB_BUSY)
+                LOG_DEBUG("event=db_conn state=%s from=%s on=%s place=%s", state_names[conn->state], state_names[from], event_names[event],
+                          conn->target.place);
+        if (transitions[from][event].act != NULL)
+                transitions[from][event].act(conn);
+}
+
+/* conn->problem from what libpq or the server said; the connection is given up. */
+static void
+break_connecting(struct db_conn *conn, const char *text)
+{
+        db_problem_set_connect(&conn->problem, text, conn->target.place);
+        step(conn, DB_BROKEN);
+}
+
+static void
+break_open(struct db_conn *conn, const char *sqlstate, const char *text)
+{
+        db_problem_set(&conn->problem, sqlstate, text, conn->target.place);
+        step(conn, DB_BROKEN);
+}
+
+static void
+on_timer_deadline(void *owner)
+{
+        struct db_conn *conn = owner;
+        char text[96];
+
+        (void)snprintf(text, sizeof(text), "no answer within %" PRId64 " ms",
+                       conn->state == DB_BUSY ? conn->target.statement_timeout_ms : conn->target.connect_timeout_ms);
+        break_open(conn, "", text);
+}
+
+static void
+on_timer_pause(void *owner)
+{
+        step(owner, DB_WAITED);
+}
+
+static void on_socket(void *owner, int fd, bool readable, bool writable);
+
+static void
+watch_socket(struct db_conn *conn, bool writable)
+{
+        int fd = PQsocket(conn->pg);
+
+        if (conn->watch != NULL && conn->watch_fd == fd) {
+                loop_watch_change(conn->watch, true, writable);
+                return;
+        }
+        loop_watch_free(conn->watch);
+        conn->watch = loop_watch_new(conn->loop, fd, true, writable, on_socket, conn);
+        conn->watch_fd = fd;
+}
+
+static void
+on_notice(void *owner, const PGresult *result)
+{
+        const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        char quoted[256];
+
+        (void)owner;
+        LOG_DEBUG("event=database_notice msg=%s", log_quote(quoted, sizeof(quoted), text == NULL ? "" : text, text == NULL ? 0 : strlen(text)));
+}
+
+static void
+act_connect(struct db_conn *conn)
+{
+        db_target_select(&conn->target, conn->host_no);
+        conn->generation++;
+        conn->lock_taken = false;
+        conn->lock_pause_ms = LOCK_PAUSE_FIRST_MS;
+        conn->pg = PQconnectStartParams(conn->target.keywords, conn->target.values, 0);
+        if (conn->pg == NULL) {
+                break_connecting(conn, "out of memory");
+                return;
+        }
+        if (PQstatus(conn->pg) == CONNECTION_BAD) {
+                break_connecting(conn, PQerrorMessage(conn->pg));
+                return;
+        }
+        /* The only way to the SQLSTATE of a refused connect is the verbose text. */
+        (void)PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
+        (void)PQsetNoticeReceiver(conn->pg, on_notice, conn);
+        loop_timer_start_us(conn->deadline, conn->target.connect_timeout_ms * 1000);
+        /* As libpq asks: before the first poll, behave as if it had answered "writing". */
+        loop_watch_free(conn->watch);
+        conn->watch_fd = PQsocket(conn->pg);
+        conn->watch = loop_watch_new(conn->loop, conn->watch_fd, false, true, on_socket, conn);
+}
+
+static void
+poll_connect(struct db_conn *conn)
+{
+        PostgresPollingStatusType status = PQconnectPoll(conn->pg);
+        int fd = PQsocket(conn->pg);
+
+        if (status == PGRES_POLLING_FAILED) {
+                break_connecting(conn, PQerrorMessage(conn->pg));
+                return;
+        }
+        if (status == PGRES_POLLING_OK) {
+                watch_socket(conn, false);
+                step(conn, DB_CONNECTED);
+                return;
+        }
+        /* libpq may have closed a socket and opened another under the same number: watch anew. */
+        loop_watch_free(conn->watch);
+        conn->watch_fd = fd;
+        conn->watch = loop_watch_new(conn->loop, fd, status == PGRES_POLLING_READING, status == PGRES_POLLING_WRITING, on_socket, conn);
+}
+
+static void
+flush(struct db_conn *conn)
+{
+        int waiting = PQflush(conn->pg);
+
+        if (waiting < 0)
+                break_open(conn, "", PQerrorMessage(conn->pg));
+        else
+                watch_socket(conn, waiting > 0);
+}
+
+/* Begins to gather a flight; the caller sends count queries and calls flight_end. */
+static void
+flight_begin(struct db_conn *conn, const struct db_flight_handler *handler, void *owner, uint32_t count)
+{
+        conn->flight = handler;
+        conn->flight_owner = owner;
+        conn->flight_count = count;
+        conn->flight_index = 0;
+        conn->flight_failed = false;
+        conn->failed_index = 0;
+}
+
+static void
+flight_end(struct db_conn *conn, int sent)
+{
+        if (sent == 0 || PQpipelineSync(conn->pg) == 0) {
+                break_open(conn, "", PQerrorMessage(conn->pg));
+                return;
+        }
+        flush(conn);
+}
+
+/* Lock, facts, then a Parse for each statement. */
+enum { OPENING_LOCK = 0, OPENING_FACTS = 1, OPENING_PREPARE = 2 };
+
+static void on_open_result(void *owner, uint32_t index, const PGresult *result);
+static void on_open_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
+static const struct db_flight_handler open_handler = {on_open_result, on_open_done};
+
+static void
+act_open(struct db_conn *conn)
+{
+        int sent = PQenterPipelineMode(conn->pg);
+        const uint32_t statements_count = STATEMENT_END - 1;
+
+        (void)PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
+        flight_begin(conn, &open_handler, conn, OPENING_PREPARE + statements_count);
+        if (PQsetnonblocking(conn->pg, 1) != 0)
+                sent = 0;
+        sent = sent && PQsendQueryParams(conn->pg, statement_of(STATEMENT_LOCK_TRY)->text, 0, NULL, NULL, NULL, NULL, 0);
+        sent = sent && PQsendQueryParams(conn->pg, statement_of(STATEMENT_SERVER_FACTS)->text, 0, NULL, NULL, NULL, NULL, 0);
+        for (uint32_t id = 1; id < STATEMENT_END; id++) {
+                const struct statement *statement = statement_of((enum statement_id)id);
+                sent = sent && PQsendPrepare(conn->pg, statement->name, statement->text, 0, NULL);
+        }
+        flight_end(conn, sent);
+}
+
+static bool
+is_true(const PGresult *result, int column)
+{
+        return PQntuples(result) == 1 && PQgetvalue(result, 0, column)[0] == 't';
+}
+
+static void
+on_open_result(void *owner, uint32_t index, const PGresult *result)
+{
+        struct db_conn *conn = owner;
+
+        if (index == OPENING_LOCK) {
+                conn->lock_taken = is_true(result, 0);
+        } else if (index == OPENING_FACTS && PQntuples(result) == 1) {
+                conn->server.fsync_off = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
+                (void)snprintf(conn->server.version, sizeof(conn->server.version), "%s", PQgetvalue(result, 0, 1));
+                (void)snprintf(conn->server.place, sizeof(conn->server.place), "%s", conn->target.place);
+                if (is_true(result, 2))
+                        db_problem_set(&conn->problem, "25006", "the server only takes reads", conn->target.place);
+                else if (PQgetisnull(result, 0, 3))
+                        db_problem_set(&conn->problem, "3F000", "no schema of the search path exists", conn->target.place);
+                else
+                        conn->problem.problem = STORE_PROBLEM_NONE;
+        }
+}
+
+static void
+on_open_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index)
+{
+        struct db_conn *conn = owner;
+
+        if (outcome == DB_LOST)
+                return; /* the connection is being given up already */
+        if (conn->problem.problem == STORE_PROBLEM_READ_ONLY || conn->problem.problem == STORE_PROBLEM_SCHEMA) {
+                if (outcome == DB_DONE || failed_index > OPENING_FACTS) {
+                        step(conn, DB_BROKEN);
+                        return;
+                }
+        }
+        if (outcome == DB_FAILED) {
+                if (failed_index >= OPENING_PREPARE)
+                        LOG_WARNING("event=statement_refused statement=%s sqlstate=%s",
+                                    statement_of((enum statement_id)(failed_index - OPENING_PREPARE + 1))->name, problem->sqlstate);
+                conn->problem = *problem;
+                step(conn, DB_BROKEN);
+                return;
+        }
+        step(conn, conn->lock_taken ? DB_LOCKED : DB_LOCK_HELD);
+}
+
+static void on_look_result(void *owner, uint32_t index, const PGresult *result);
+static void on_look_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
+static const struct db_flight_handler look_handler = {on_look_result, on_look_done};
+
+static void
+send_prepared(struct db_conn *conn, const struct db_query *queries, uint32_t count)
+{
+        int sent = 1;
+
+        for (uint32_t i = 0; i < count && sent; i++) {
+                const struct params *params = queries[i].params;
+                const struct statement *statement = statement_of(queries[i].id);
+                PM_ASSERT(statement->params_count == (params == NULL ? 0 : params->count));
+                sent = PQsendQueryPrepared(conn->pg, statement->name, statement->params_count, params == NULL ? NULL : params->values,
+                                           params == NULL ? NULL : params->lengths, params == NULL ? NULL : params->formats, 0);
+        }
+        flight_end(conn, sent);
+}
+
+/* Who holds the lock? The statement ends a session of our own instance in the same breath, unless the stored incarnation is
+ * above ours. */
+static void
+act_look(struct db_conn *conn)
+{
+        struct params params;
+
+        params_clear(&params);
+        params_string(&params, conn->target.application_name);
+        params_seq(&params, conn->incarnation);
+        flight_begin(conn, &look_handler, conn, 1);
+        conn->problem.problem = STORE_PROBLEM_NONE;
+        send_prepared(conn, &(struct db_query){STATEMENT_LOCK_HOLDER, &params}, 1);
+}
+
+enum { HOLDER_PID = 0, HOLDER_NAME = 1, HOLDER_ADDRESS = 2, HOLDER_OURS = 3, HOLDER_FENCED = 4 };
+
+static void
+on_look_result(void *owner, uint32_t index, const PGresult *result)
+{
+        struct db_conn *conn = owner;
+        char text[256];
+
+        (void)index;
+        if (PQntuples(result) == 0)
+                return; /* it has just gone */
+        const char *name = PQgetvalue(result, 0, HOLDER_NAME);
+        if (is_true(result, HOLDER_FENCED)) {
+                (void)snprintf(text, sizeof(text), "session %s (%s) of a newer persister owns the portfolio", PQgetvalue(result, 0, HOLDER_PID), name);
+                conn->handler->on_fenced(conn->owner, text);
+        } else if (!is_true(result, HOLDER_OURS)) {
+                (void)snprintf(text, sizeof(text), "the portfolio is owned by session %s, application \"%s\", from %s",
+                               PQgetvalue(result, 0, HOLDER_PID), name, PQgetvalue(result, 0, HOLDER_ADDRESS));
+                db_problem_set_other_owner(&conn->problem, text, conn->target.place);
+        } else {
+                LOG_INFO("event=old_session_ended pid=%s name=%s", PQgetvalue(result, 0, HOLDER_PID), name);
+        }
+}
+
+static void
+on_look_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index)
+{
+        struct db_conn *conn = owner;
+
+        (void)failed_index;
+        if (outcome == DB_LOST)
+                return;
+        if (outcome == DB_FAILED)
+                conn->problem = *problem;
+        step(conn, conn->problem.problem == STORE_PROBLEM_NONE ? DB_HOLDER_OURS : DB_BROKEN);
+}
+
+static void
+act_pause(struct db_conn *conn)
+{
+        loop_timer_start_us(conn->pause, conn->lock_pause_ms * 1000);
+        conn->lock_pause_ms = conn->lock_pause_ms * 2 > LOCK_PAUSE_MAX_MS ? LOCK_PAUSE_MAX_MS : conn->lock_pause_ms * 2;
+}
+
+static void on_lock_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
+static const struct db_flight_handler lock_handler = {on_open_result, on_lock_done};
+
+static void
+act_try_lock(struct db_conn *conn)
+{
+        flight_begin(conn, &lock_handler, conn, 1);
+        send_prepared(conn, &(struct db_query){STATEMENT_LOCK_TRY, NULL}, 1);
+}
+
+static void
+on_lock_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index)
+{
+        struct db_conn *conn = owner;
+
+        (void)failed_index;
+        if (outcome == DB_LOST)
+                return;
+        if (outcome == DB_FAILED) {
+                conn->problem = *problem;
+                step(conn, DB_BROKEN);
+                return;
+        }
+        step(conn, conn->lock_taken ? DB_LOCKED : DB_LOCK_HELD);
+}
+
+static void
+act_ready(struct db_conn *conn)
+{
+        loop_timer_stop(conn->deadline);
+        conn->handler->on_ready(conn->owner);
+}
+
+static void
+forget_session(struct db_conn *conn)
+{
+        conn->generation++;
+        loop_timer_stop(conn->pause);
+        loop_timer_stop(conn->deadline);
+        loop_watch_free(conn->watch);
+        conn->watch = NULL;
+        conn->watch_fd = -1;
+        PQfinish(conn->pg);
+        conn->pg = NULL;
+}
+
+static int64_t
+with_jitter(struct db_conn *conn, int64_t delay_us)
+{
+        /* xorshift: a quarter either way, so that many instances do not knock together after a server's restart. */
+        conn->jitter ^= conn->jitter << 13;
+        conn->jitter ^= conn->jitter >> 7;
+        conn->jitter ^= conn->jitter << 17;
+        return delay_us - delay_us / 4 + (int64_t)(conn->jitter % (uint64_t)(delay_us / 2 + 1));
+}
+
+/* The session is over: tell the flight, tell the owner, and wait. The other hosts of the conninfo are asked at once. */
+static void
+act_back_off(struct db_conn *conn)
+{
+        const struct db_flight_handler *flight = conn->flight;
+        int64_t delay_ms;
+
+        forget_session(conn);
+        conn->host_no = (conn->host_no + 1) % conn->target.hosts_count;
+        delay_ms = conn->host_no == 0 ? conn->back_off_ms : 0;
+        if (strcmp(conn->problem.sqlstate, "57P03") == 0 && delay_ms > BACK_OFF_STARTING_MAX_MS)
+                delay_ms = BACK_OFF_STARTING_MAX_MS;
+        if (conn->host_no == 0)
+                conn->back_off_ms = conn->back_off_ms * 2 > BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : conn->back_off_ms * 2;
+        loop_timer_start_us(conn->pause, with_jitter(conn, delay_ms * 1000));
+
+        conn->flight = NULL;
+        if (flight != NULL)
+                flight->on_done(conn->flight_owner, DB_LOST, &conn->problem, conn->flight_index);
+        conn->handler->on_problem(conn->owner, &conn->problem);
+}
+
+static void
+act_close(struct db_conn *conn)
+{
+        forget_session(conn);
+        conn->flight = NULL;
+}
+
+/* One result of the flight. */
+static void
+take_result(struct db_conn *conn, const PGresult *result)
+{
+        switch (PQresultStatus(result)) {
+        case PGRES_COMMAND_OK:
+        case PGRES_TUPLES_OK:
+        case PGRES_SINGLE_TUPLE:
+        case PGRES_EMPTY_QUERY:
+                if (conn->flight->on_result != NULL && !conn->flight_failed)
+                        conn->flight->on_result(conn->flight_owner, conn->flight_index, result);
+                break;
+        case PGRES_PIPELINE_ABORTED:
+                break;
+        case PGRES_PIPELINE_SYNC: /* on_readable's */
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_IN:
+        case PGRES_COPY_BOTH:
+        case PGRES_BAD_RESPONSE:
+        case PGRES_NONFATAL_ERROR:
+        case PGRES_FATAL_ERROR:
+        default:
+                if (!conn->flight_failed) {
+                        const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+                        conn->flight_failed = true;
+                        conn->failed_index = conn->flight_index;
+                        db_problem_set(&conn->problem, PQresultErrorField(result, PG_DIAG_SQLSTATE),
+                                       text == NULL ? PQresultErrorMessage(result) : text, conn->target.place);
+                }
+                break;
+        }
+}
+
+static void
+end_flight(struct db_conn *conn)
+{
+        const struct db_flight_handler *flight = conn->flight;
+        bool failed = conn->flight_failed;
+
+        conn->flight = NULL;
+        if (conn->state == DB_BUSY) {
+                loop_timer_stop(conn->deadline);
+                step(conn, DB_ANSWERED);
+        }
+        flight->on_done(conn->flight_owner, failed ? DB_FAILED : DB_DONE, failed ? &conn->problem : NULL, conn->failed_index);
+}
+
+/* Takes the results that are there. In pipeline mode PQgetResult answers NULL after each statement's result, and Sync's own
+ * result has none. */
+static void
+on_readable(struct db_conn *conn)
+{
+        uint64_t generation = conn->generation;
+
+        if (PQconsumeInput(conn->pg) == 0) {
+                /* What the server said last (a shutdown, say) may still be in the input as a result. */
+                break_open(conn, conn->flight_failed ? conn->problem.sqlstate : "", PQerrorMessage(conn->pg));
+                return;
+        }
+        while (conn->flight != NULL && !PQisBusy(conn->pg)) {
+                PGresult *result = PQgetResult(conn->pg);
+                bool is_sync = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+
+                if (result == NULL) {
+                        conn->flight_index++;
+                        continue;
+                }
+                if (!is_sync)
+                        take_result(conn, result);
+                PQclear(result);
+                if (conn->generation != generation)
+                        return; /* the handler gave the connection up */
+                if (is_sync)
+                        end_flight(conn);
+                if (conn->generation != generation)
+                        return;
+        }
+        if (PQstatus(conn->pg) == CONNECTION_BAD) {
+                if (conn->flight_failed)
+                        step(conn, DB_BROKEN);
+                else
+                        break_open(conn, "", PQerrorMessage(conn->pg));
+        }
+}
+
+static void
+on_socket(void *owner, int fd, bool readable, bool writable)
+{
+        struct db_conn *conn = owner;
+        uint64_t generation = conn->generation;
+
+        (void)fd;
+        if (conn->state == DB_CONNECTING) {
+                poll_connect(conn);
+                return;
+        }
+        if (writable)
+                flush(conn);
+        if (readable && conn->generation == generation)
+                on_readable(conn);
+}
+
+static bool
+port_is_idle(void *owner)
+{
+        const struct db_conn *conn = owner;
+        return conn->state == DB_IDLE;
+}
+
+static void
+port_send(void *owner, const struct db_query *queries, uint32_t count, const struct db_flight_handler *handler, void *flight_owner)
+{
+        struct db_conn *conn = owner;
+
+        PM_ASSERT(conn->state == DB_IDLE && count > 0);
+        step(conn, DB_SENT);
+        flight_begin(conn, handler, flight_owner, count);
+        loop_timer_start_us(conn->deadline, conn->target.statement_timeout_ms * 1000);
+        send_prepared(conn, queries, count);
+}
+
+static void
+port_settled(void *owner)
+{
+        struct db_conn *conn = owner;
+        conn->back_off_ms = BACK_OFF_FIRST_MS;
+}
+
+static void
+port_drop(void *owner, const struct db_problem *problem)
+{
+        struct db_conn *conn = owner;
+
+        if (conn->state != DB_IDLE && conn->state != DB_BUSY)
+                return;
+        if (problem != &conn->problem)
+                conn->problem = *problem;
+        step(conn, DB_BROKEN);
+}
+
+struct db_port
+db_conn_port(struct db_conn *conn)
+{
+        return (struct db_port){conn, port_is_idle, port_send, port_settled, port_drop};
+}
+
+struct db_conn *
+db_conn_new(struct loop *loop, const struct db_conn_options *options, const struct db_conn_handler *handler, void *owner,
+            char error[CONFIG_ERROR_SIZE])
+{
+        struct db_conn *conn = calloc(1, sizeof(*conn));
+
+        if (conn == NULL) {
+                (void)snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
+                return NULL;
+        }
+        conn->loop = loop;
+        conn->handler = handler;
+        conn->owner = owner;
+        conn->watch_fd = -1;
+        conn->back_off_ms = BACK_OFF_FIRST_MS;
+        conn->jitter = ((uint64_t)getpid() << 32 | (uint64_t)clock_monotonic_us()) | 1;
+        if (db_target_init(&conn->target, options->conninfo, options->name, options->connect_timeout_ms, options->statement_timeout_ms) !=
+            DB_TARGET_OK) {
+                (void)snprintf(error, CONFIG_ERROR_SIZE,
+                               "database config: host, hostaddr and port must be lists of the same length (at most %d hosts), options below %d "
+                               "bytes",
+                               DB_TARGET_HOSTS_MAX, DB_TARGET_TEXT_SIZE / 2);
+                free(conn);
+                return NULL;
+        }
+        conn->pause = loop_timer_new(loop, on_timer_pause, conn);
+        conn->deadline = loop_timer_new(loop, on_timer_deadline, conn);
+        db_target_select(&conn->target, 0);
+        return conn;
+}
+
+void
+db_conn_free(struct db_conn *conn)
+{
+        if (conn == NULL)
+                return;
+        step(conn, DB_STOP);
+        loop_timer_free(conn->pause);
+        loop_timer_free(conn->deadline);
+        free(conn);
+}
+
+void
+db_conn_start(struct db_conn *conn)
+{
+        step(conn, DB_START);
+}
+
+void
+db_conn_set_incarnation(struct db_conn *conn, uint64_t incarnation)
+{
+        conn->incarnation = incarnation;
+}
+
+void
+db_conn_extend(struct db_conn *conn, int64_t deadline_ms)
+{
+        PM_ASSERT(conn->state == DB_BUSY || conn->state == DB_WAITING);
+        if (conn->state == DB_BUSY)
+                loop_timer_start_us(conn->deadline, deadline_ms * 1000);
+}
+
+const struct db_server *
+db_conn_server(const struct db_conn *conn)
+{
+        return &conn->server;
+}
+
+const char *
+db_conn_place(const struct db_conn *conn)
+{
+        return conn->target.place;
+}
+
+const char *
+db_conn_application_name(const struct db_conn *conn)
+{
+        return conn->target.application_name;
+}

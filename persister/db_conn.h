@@ -1,0 +1,91 @@
+/* db_conn: the one connection to PostgreSQL, kept up for ever: asynchronous libpq in the loop as a table of states. It
+ * connects (host after host, back-off with jitter), takes the advisory lock of the portfolio, prepares every
+ * statement, and then carries one flight at a time: some statements in pipeline mode with one Sync, which is one
+ * transaction and one round trip. Everything has a deadline; nothing blocks. Owned by struct persister.
+ *
+ * The lock belongs to the session, so it is held until the server has ended that session, whatever was under way in it. Who
+ * has the lock therefore knows that no earlier commit of ours is still to come: what it reads is the truth about an
+ * unknown commit. */
+#ifndef PM_PERSISTER_DB_CONN_H
+#define PM_PERSISTER_DB_CONN_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/config.h"
+#include "common/loop.h"
+#include "persister/db_problem.h"
+#include "persister/params.h"
+#include "persister/statements.h"
+
+struct db_conn;
+
+struct db_query {
+        enum statement_id id;
+        const struct params *params; /* NULL: none. Borrowed until db_send returns */
+};
+
+enum db_outcome {
+        DB_DONE = 0, /* committed */
+        DB_FAILED,   /* refused by the server and rolled back: problem says why, failed_index which statement */
+        DB_LOST,     /* the connection went, or the deadline passed: whether it was committed is unknown */
+};
+
+/* Of one flight. Kept by pointer until on_done. */
+struct db_flight_handler {
+        /* Results in the order of the queries, each once; may be NULL. Valid until return. */
+        void (*on_result)(void *owner, uint32_t index, const PGresult *result);
+        /* The flight is over; another may be sent from here. problem is NULL for DB_DONE. */
+        void (*on_done)(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
+};
+
+/* What the store needs of a connection: tests give it a fake. */
+struct db_port {
+        void *conn;
+        bool (*is_idle)(void *conn); /* ready, and no flight under way */
+        void (*send)(void *conn, const struct db_query *queries, uint32_t count, const struct db_flight_handler *handler, void *owner);
+        void (*settled)(void *conn);                                 /* work was committed: the back-off starts small again */
+        void (*drop)(void *conn, const struct db_problem *problem); /* give this connection up and make another */
+};
+
+/* Facts about the server, as of on_ready. */
+struct db_server {
+        bool fsync_off;
+        char version[32];
+        char place[160];
+};
+
+struct db_conn_handler {
+        void (*on_ready)(void *owner);                                      /* connected, locked, prepared, idle */
+        void (*on_problem)(void *owner, const struct db_problem *problem); /* an attempt failed, or the connection went */
+        void (*on_fenced)(void *owner, const char *detail);                 /* a newer writer of our own instance holds the lock */
+};
+
+struct db_conn_options {
+        const struct config_conninfo *conninfo; /* borrowed for life */
+        const char *name;                       /* the instance's */
+        int64_t connect_timeout_ms;             /* of each host, to ready */
+        int64_t statement_timeout_ms;           /* of each flight */
+};
+
+/* NULL when the conninfo cannot be used (error says why) or memory is short. */
+struct db_conn *db_conn_new(struct loop *loop, const struct db_conn_options *options, const struct db_conn_handler *handler, void *owner,
+                            char error[CONFIG_ERROR_SIZE]);
+void db_conn_free(struct db_conn *conn); /* NULL is fine */
+
+void db_conn_start(struct db_conn *conn);
+/* The port for store.c; see struct db_port for what each does. */
+struct db_port db_conn_port(struct db_conn *conn);
+/* A session of our own instance that holds the lock is ended unless the portfolio's incarnation is above this: then a
+ * newer persister than we owns it. 0 (at first): we are the newest. */
+void db_conn_set_incarnation(struct db_conn *conn, uint64_t incarnation);
+/* A longer deadline for the flight under way: reading a large portfolio. */
+void db_conn_extend(struct db_conn *conn, int64_t deadline_ms);
+
+const struct db_server *db_conn_server(const struct db_conn *conn);
+const char *db_conn_place(const struct db_conn *conn);
+const char *db_conn_application_name(const struct db_conn *conn);
+
+#endif
