@@ -12,47 +12,40 @@
 enum statement_id {
         STATEMENT_NONE = 0,
 
-        /* Transactions that are more than one pipeline, and a snapshot for reading. */
-        STATEMENT_BEGIN_READ,
-        STATEMENT_COMMIT,
+        /* Ownership: the lock of the portfolio, and what kind of server this is. */
+        STATEMENT_LOCK_TRY,
+        STATEMENT_LOCK_HOLDER,
+        STATEMENT_SERVER_FACTS,
+        STATEMENT_STATE_READ,
+        STATEMENT_INCARNATION_TAKE,
+        STATEMENT_LEADERSHIP_END,
+        STATEMENT_LEADERSHIP_TAKE,
 
-        /* A batch of events, in this order. */
+        /* A batch of events, in this order. A statement without rows is left out. */
         STATEMENT_STATE_MOVE,
+        STATEMENT_STATE_CREATE, /* instead: created, or begun anew */
+        STATEMENT_POSITIONS_CLEAR,
+        STATEMENT_INSTRUMENTS_CLEAR,
+        STATEMENT_LEDGER_RESET,
+        STATEMENT_EDITS_HANDLED,
         STATEMENT_EVENTS_INSERT,
         STATEMENT_SIGNALS_UPSERT,
-        STATEMENT_SIGNALS_EVICT,
         STATEMENT_POSITIONS_CLOSE,
         STATEMENT_POSITIONS_OPEN,
         STATEMENT_POSITIONS_TRAIL,
         STATEMENT_INSTRUMENTS_UPSERT,
         STATEMENT_LEDGER_INSERT,
 
-        /* A portfolio that is created, reset or adjusted: before the rows of the batch. */
-        STATEMENT_STATE_CREATE,
-        STATEMENT_POSITIONS_CLEAR,
-        STATEMENT_INSTRUMENTS_CLEAR,
-
-        /* Ownership and life. */
-        STATEMENT_STATE_READ,
-        STATEMENT_INCARNATION_TAKE,
-        STATEMENT_LOCK_TRY,
-        STATEMENT_LOCK_HOLDERS,
-        STATEMENT_LOCK_END_HOLDER,
+        /* Records that no trade waits for. */
+        STATEMENT_NO_FLUSH, /* this transaction may commit without waiting for the disk */
         STATEMENT_HEARTBEAT,
-        STATEMENT_LEADERSHIP_TAKE,
-        STATEMENT_LEADERSHIP_RELEASE,
         STATEMENT_RECOVERY_INSERT,
         STATEMENT_DATABASE_SIZE,
 
-        /* Reading at start and for verify: rows of load.c and verify.c. */
-        STATEMENT_LOAD_FIRST,
+        /* Reading at start (load.c): between these two, in one snapshot. */
+        STATEMENT_BEGIN_READ,
+        STATEMENT_COMMIT,
         STATEMENT_END
-};
-
-struct statement {
-        const char *name;
-        const char *text;
-        int params_count;
 };
 
 /* The row of an id; never NULL for the ids above. */
