@@ -44,14 +44,16 @@ enum db_event {
 };
 
 static const char *const state_names[DB_STATE_END] = {
-        [DB_CLOSED] = "closed",   [DB_WAITING] = "waiting", [DB_CONNECTING] = "connecting", [DB_OPENING] = "opening", [DB_LOOKING] = "looking",
-        [DB_PAUSING] = "pausing", [DB_LOCKING] = "locking", [DB_IDLE] = "idle",             [DB_BUSY] = "busy",
+        [DB_CLOSED] = "closed",   [DB_WAITING] = "waiting", [DB_CONNECTING] = "connecting",
+        [DB_OPENING] = "opening", [DB_LOOKING] = "looking", [DB_PAUSING] = "pausing",
+        [DB_LOCKING] = "locking", [DB_IDLE] = "idle",       [DB_BUSY] = "busy",
 };
 
 static const char *const event_names[DB_EVENT_END] = {
-        [DB_START] = "start",     [DB_WAITED] = "waited",           [DB_CONNECTED] = "connected", [DB_LOCKED] = "locked",
-        [DB_LOCK_HELD] = "held",  [DB_HOLDER_OURS] = "holder_ours", [DB_SENT] = "sent",           [DB_ANSWERED] = "answered",
-        [DB_BROKEN] = "broken",   [DB_STOP] = "stop",
+        [DB_START] = "start",   [DB_WAITED] = "waited",     [DB_CONNECTED] = "connected",
+        [DB_LOCKED] = "locked", [DB_LOCK_HELD] = "held",    [DB_HOLDER_OURS] = "holder_ours",
+        [DB_SENT] = "sent",     [DB_ANSWERED] = "answered", [DB_BROKEN] = "broken",
+        [DB_STOP] = "stop",
 };
 
 struct db_conn {
@@ -83,6 +85,7 @@ struct db_conn {
         uint32_t flight_index;
         bool flight_failed;
         uint32_t failed_index;
+        uint32_t stream_index; /* the query whose rows are wanted one by one; UINT32_MAX: none */
         bool lock_taken;
 };
 
@@ -113,8 +116,12 @@ static const struct {
                         [DB_LOCK_HELD] = {DB_LOOKING, act_look, true},
                         [DB_BROKEN] = {DB_WAITING, act_back_off, true},
                         [DB_STOP] = {DB_CLOSED, act_close, true}},
-        [DB_IDLE] = {[DB_SENT] = {DB_BUSY, NULL, true}, [DB_BROKEN] = {DB_WAITING, act_back_off, true}, [DB_STOP] = {DB_CLOSED, act_close, true}},
-        [DB_BUSY] = {[DB_ANSWERED] = {DB_IDLE, NULL, true}, [DB_BROKEN] = {DB_WAITING, act_back_off, true}, [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_IDLE] = {[DB_SENT] = {DB_BUSY, NULL, true},
+                     [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                     [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_BUSY] = {[DB_ANSWERED] = {DB_IDLE, NULL, true},
+                     [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                     [DB_STOP] = {DB_CLOSED, act_close, true}},
 };
 
 static void
@@ -189,7 +196,8 @@ on_notice(void *owner, const PGresult *result)
         char quoted[256];
 
         (void)owner;
-        LOG_DEBUG("event=database_notice msg=%s", log_quote(quoted, sizeof(quoted), text == NULL ? "" : text, text == NULL ? 0 : strlen(text)));
+        LOG_DEBUG("event=database_notice msg=%s",
+                  log_quote(quoted, sizeof(quoted), text == NULL ? "" : text, text == NULL ? 0 : strlen(text)));
 }
 
 static void
@@ -260,6 +268,7 @@ flight_begin(struct db_conn *conn, const struct db_flight_handler *handler, void
         conn->flight_index = 0;
         conn->flight_failed = false;
         conn->failed_index = 0;
+        conn->stream_index = UINT32_MAX;
 }
 
 static void
@@ -353,16 +362,24 @@ static void on_look_done(void *owner, enum db_outcome outcome, const struct db_p
 static const struct db_flight_handler look_handler = {on_look_result, on_look_done};
 
 static void
-send_prepared(struct db_conn *conn, const struct db_query *queries, uint32_t count)
+send_queries(struct db_conn *conn, const struct db_query *queries, uint32_t count)
 {
         int sent = 1;
 
         for (uint32_t i = 0; i < count && sent; i++) {
+                const struct statement *statement = queries[i].statement;
                 const struct params *params = queries[i].params;
-                const struct statement *statement = statement_of(queries[i].id);
+                const char *const *values = params == NULL ? NULL : params->values;
+                const int *lengths = params == NULL ? NULL : params->lengths;
+                const int *formats = params == NULL ? NULL : params->formats;
+
                 PM_ASSERT(statement->params_count == (params == NULL ? 0 : params->count));
-                sent = PQsendQueryPrepared(conn->pg, statement->name, statement->params_count, params == NULL ? NULL : params->values,
-                                           params == NULL ? NULL : params->lengths, params == NULL ? NULL : params->formats, 0);
+                if (queries[i].once)
+                        sent = PQsendQueryParams(conn->pg, statement->text, statement->params_count, NULL, values, lengths, formats, 0);
+                else
+                        sent = PQsendQueryPrepared(conn->pg, statement->name, statement->params_count, values, lengths, formats, 0);
+                if (queries[i].stream)
+                        conn->stream_index = i;
         }
         flight_end(conn, sent);
 }
@@ -379,7 +396,7 @@ act_look(struct db_conn *conn)
         params_seq(&params, conn->incarnation);
         flight_begin(conn, &look_handler, conn, 1);
         conn->problem.problem = STORE_PROBLEM_NONE;
-        send_prepared(conn, &(struct db_query){STATEMENT_LOCK_HOLDER, &params}, 1);
+        send_queries(conn, &(struct db_query){.statement = statement_of(STATEMENT_LOCK_HOLDER), .params = &params}, 1);
 }
 
 enum { HOLDER_PID = 0, HOLDER_NAME = 1, HOLDER_ADDRESS = 2, HOLDER_OURS = 3, HOLDER_FENCED = 4 };
@@ -395,7 +412,8 @@ on_look_result(void *owner, uint32_t index, const PGresult *result)
                 return; /* it has just gone */
         const char *name = PQgetvalue(result, 0, HOLDER_NAME);
         if (is_true(result, HOLDER_FENCED)) {
-                (void)snprintf(text, sizeof(text), "session %s (%s) of a newer persister owns the portfolio", PQgetvalue(result, 0, HOLDER_PID), name);
+                (void)snprintf(text, sizeof(text), "session %s (%s) of a newer persister owns the portfolio",
+                               PQgetvalue(result, 0, HOLDER_PID), name);
                 conn->handler->on_fenced(conn->owner, text);
         } else if (!is_true(result, HOLDER_OURS)) {
                 (void)snprintf(text, sizeof(text), "the portfolio is owned by session %s, application \"%s\", from %s",
@@ -433,7 +451,7 @@ static void
 act_try_lock(struct db_conn *conn)
 {
         flight_begin(conn, &lock_handler, conn, 1);
-        send_prepared(conn, &(struct db_query){STATEMENT_LOCK_TRY, NULL}, 1);
+        send_queries(conn, &(struct db_query){.statement = statement_of(STATEMENT_LOCK_TRY)}, 1);
 }
 
 static void
@@ -523,8 +541,7 @@ take_result(struct db_conn *conn, const PGresult *result)
                 if (conn->flight->on_result != NULL && !conn->flight_failed)
                         conn->flight->on_result(conn->flight_owner, conn->flight_index, result);
                 break;
-        case PGRES_PIPELINE_ABORTED:
-                break;
+        case PGRES_PIPELINE_ABORTED: break;
         case PGRES_PIPELINE_SYNC: /* on_readable's */
         case PGRES_COPY_OUT:
         case PGRES_COPY_IN:
@@ -570,7 +587,11 @@ on_readable(struct db_conn *conn)
                 break_open(conn, conn->flight_failed ? conn->problem.sqlstate : "", PQerrorMessage(conn->pg));
                 return;
         }
-        while (conn->flight != NULL && !PQisBusy(conn->pg)) {
+        while (conn->flight != NULL) {
+                if (conn->flight_index == conn->stream_index && PQsetSingleRowMode(conn->pg) == 1)
+                        conn->stream_index = UINT32_MAX;
+                if (PQisBusy(conn->pg))
+                        break;
                 PGresult *result = PQgetResult(conn->pg);
                 bool is_sync = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 
@@ -629,7 +650,7 @@ port_send(void *owner, const struct db_query *queries, uint32_t count, const str
         step(conn, DB_SENT);
         flight_begin(conn, handler, flight_owner, count);
         loop_timer_start_us(conn->deadline, conn->target.statement_timeout_ms * 1000);
-        send_prepared(conn, queries, count);
+        send_queries(conn, queries, count);
 }
 
 static void
@@ -675,10 +696,11 @@ db_conn_new(struct loop *loop, const struct db_conn_options *options, const stru
         conn->jitter = ((uint64_t)getpid() << 32 | (uint64_t)clock_monotonic_us()) | 1;
         if (db_target_init(&conn->target, options->conninfo, options->name, options->connect_timeout_ms, options->statement_timeout_ms) !=
             DB_TARGET_OK) {
-                (void)snprintf(error, CONFIG_ERROR_SIZE,
-                               "database config: host, hostaddr and port must be lists of the same length (at most %d hosts), options below %d "
-                               "bytes",
-                               DB_TARGET_HOSTS_MAX, DB_TARGET_TEXT_SIZE / 2);
+                (void)snprintf(
+                        error, CONFIG_ERROR_SIZE,
+                        "database config: host, hostaddr and port must be lists of the same length (at most %d hosts), options below %d "
+                        "bytes",
+                        DB_TARGET_HOSTS_MAX, DB_TARGET_TEXT_SIZE / 2);
                 free(conn);
                 return NULL;
         }

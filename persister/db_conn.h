@@ -23,8 +23,10 @@
 struct db_conn;
 
 struct db_query {
-        enum statement_id id;
-        const struct params *params; /* NULL: none. Borrowed until db_send returns */
+        const struct statement *statement;
+        const struct params *params; /* NULL: none. Borrowed until send returns */
+        bool once;                   /* sent with its text: a statement that is seldom run and so not prepared */
+        bool stream;                 /* on_result is called for each row, and at the end for none: a result of any length */
 };
 
 enum db_outcome {
@@ -35,7 +37,7 @@ enum db_outcome {
 
 /* Of one flight. Kept by pointer until on_done. */
 struct db_flight_handler {
-        /* Results in the order of the queries, each once; may be NULL. Valid until return. */
+        /* Results in the order of the queries, each once (unless streamed); may be NULL. Valid until return. */
         void (*on_result)(void *owner, uint32_t index, const PGresult *result);
         /* The flight is over; another may be sent from here. problem is NULL for DB_DONE. */
         void (*on_done)(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
@@ -46,7 +48,7 @@ struct db_port {
         void *conn;
         bool (*is_idle)(void *conn); /* ready, and no flight under way */
         void (*send)(void *conn, const struct db_query *queries, uint32_t count, const struct db_flight_handler *handler, void *owner);
-        void (*settled)(void *conn);                                 /* work was committed: the back-off starts small again */
+        void (*settled)(void *conn);                                /* work was committed: the back-off starts small again */
         void (*drop)(void *conn, const struct db_problem *problem); /* give this connection up and make another */
 };
 
@@ -58,9 +60,9 @@ struct db_server {
 };
 
 struct db_conn_handler {
-        void (*on_ready)(void *owner);                                      /* connected, locked, prepared, idle */
+        void (*on_ready)(void *owner);                                     /* connected, locked, prepared, idle */
         void (*on_problem)(void *owner, const struct db_problem *problem); /* an attempt failed, or the connection went */
-        void (*on_fenced)(void *owner, const char *detail);                 /* a newer writer of our own instance holds the lock */
+        void (*on_fenced)(void *owner, const char *detail);                /* a newer writer of our own instance holds the lock */
 };
 
 struct db_conn_options {

@@ -143,3 +143,11 @@ db_problem_set_connect(struct db_problem *problem, const char *text, const char 
         problem->problem = db_problem_of_sqlstate(problem->sqlstate);
         set(problem, text, place);
 }
+
+void
+db_problem_set_other_owner(struct db_problem *problem, const char *text, const char *place)
+{
+        problem->sqlstate[0] = '\0';
+        problem->problem = STORE_PROBLEM_OTHER_OWNER;
+        set(problem, text, place);
+}

@@ -30,4 +30,7 @@ void db_problem_set(struct db_problem *problem, const char *sqlstate, const char
 /* The same for a failed connect, where libpq gives the SQLSTATE only inside its text (PQERRORS_VERBOSE). */
 void db_problem_set_connect(struct db_problem *problem, const char *text, const char *place);
 
+/* Another program holds the portfolio's lock; text says which. */
+void db_problem_set_other_owner(struct db_problem *problem, const char *text, const char *place);
+
 #endif

@@ -48,6 +48,12 @@ enum statement_id {
         STATEMENT_END
 };
 
+struct statement {
+        const char *name;
+        const char *text;
+        int params_count;
+};
+
 /* The row of an id; never NULL for the ids above. */
 const struct statement *statement_of(enum statement_id id);
 
