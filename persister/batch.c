@@ -107,24 +107,6 @@ batch_add_own(struct batch *batch, uint64_t seq, const struct event *event)
         return BATCH_OK;
 }
 
-void
-batch_drop_front(struct batch *batch, uint32_t count)
-{
-        uint32_t marks_dropped = 0;
-
-        PM_ASSERT(count <= batch->count);
-        PM_ASSERT(count == 0 || !batch->events[count - 1].more);
-        while (marks_dropped < batch->marks_count && batch->marks[marks_dropped].events_count <= count)
-                marks_dropped++;
-        batch->marks_count -= marks_dropped;
-        memmove(batch->marks, batch->marks + marks_dropped, batch->marks_count * sizeof(batch->marks[0]));
-        for (uint32_t i = 0; i < batch->marks_count; i++)
-                batch->marks[i].events_count -= count;
-        batch->count -= count;
-        batch->first_seq += count;
-        memmove(batch->events, batch->events + count, batch->count * sizeof(batch->events[0]));
-}
-
 uint32_t
 batch_signal_events(const struct batch *batch, uint32_t index)
 {

@@ -46,9 +46,6 @@ PM_MUST_CHECK enum batch_status batch_add(struct batch *batch, uint64_t first_se
 /* One event without a digest to compare with: what the persister itself appends. */
 PM_MUST_CHECK enum batch_status batch_add_own(struct batch *batch, uint64_t seq, const struct event *event);
 
-/* Drops the first count events; they end with a whole signal. Their texts stay until batch_clear(). */
-void batch_drop_front(struct batch *batch, uint32_t count);
-
 static inline bool
 batch_is_empty(const struct batch *batch)
 {
