@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "persister/db_target.h"
+#include "persister/migrate.h"
 
 #define BACK_OFF_FIRST_MS 10
 #define BACK_OFF_MAX_MS 1000
@@ -77,6 +78,7 @@ struct db_conn {
         uint64_t incarnation;
         struct db_server server;
         struct db_problem problem;
+        struct db_problem open_problem; /* what the opening flight found, before its end */
 
         /* The flight under way. */
         const struct db_flight_handler *flight;
@@ -85,7 +87,6 @@ struct db_conn {
         uint32_t flight_index;
         bool flight_failed;
         uint32_t failed_index;
-        uint32_t stream_index; /* the query whose rows are wanted one by one; UINT32_MAX: none */
         bool lock_taken;
 };
 
@@ -268,7 +269,6 @@ flight_begin(struct db_conn *conn, const struct db_flight_handler *handler, void
         conn->flight_index = 0;
         conn->flight_failed = false;
         conn->failed_index = 0;
-        conn->stream_index = UINT32_MAX;
 }
 
 static void
@@ -281,12 +281,19 @@ flight_end(struct db_conn *conn, int sent)
         flush(conn);
 }
 
-/* Lock, facts, then a Parse for each statement. */
-enum { OPENING_LOCK = 0, OPENING_FACTS = 1, OPENING_PREPARE = 2 };
+/* Lock, facts, migrations, then a Parse for each statement. */
+enum { OPENING_LOCK = 0, OPENING_FACTS = 1, OPENING_SCHEMA = 2, OPENING_PREPARE = 3 };
 
 static void on_open_result(void *owner, uint32_t index, const PGresult *result);
 static void on_open_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
 static const struct db_flight_handler open_handler = {on_open_result, on_open_done};
+
+/* A statement that is not prepared yet. */
+static int
+send_text(struct db_conn *conn, enum statement_id id)
+{
+        return PQsendQueryParams(conn->pg, statement_of(id)->text, 0, NULL, NULL, NULL, NULL, 0);
+}
 
 static void
 act_open(struct db_conn *conn)
@@ -296,10 +303,11 @@ act_open(struct db_conn *conn)
 
         (void)PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
         flight_begin(conn, &open_handler, conn, OPENING_PREPARE + statements_count);
+        conn->open_problem.problem = STORE_PROBLEM_NONE;
         if (PQsetnonblocking(conn->pg, 1) != 0)
                 sent = 0;
-        sent = sent && PQsendQueryParams(conn->pg, statement_of(STATEMENT_LOCK_TRY)->text, 0, NULL, NULL, NULL, NULL, 0);
-        sent = sent && PQsendQueryParams(conn->pg, statement_of(STATEMENT_SERVER_FACTS)->text, 0, NULL, NULL, NULL, NULL, 0);
+        sent = sent && send_text(conn, STATEMENT_LOCK_TRY) && send_text(conn, STATEMENT_SERVER_FACTS) &&
+               send_text(conn, STATEMENT_SCHEMA_VERSIONS);
         for (uint32_t id = 1; id < STATEMENT_END; id++) {
                 const struct statement *statement = statement_of((enum statement_id)id);
                 sent = sent && PQsendPrepare(conn->pg, statement->name, statement->text, 0, NULL);
@@ -314,23 +322,42 @@ is_true(const PGresult *result, int column)
 }
 
 static void
+take_facts(struct db_conn *conn, const PGresult *result)
+{
+        if (PQntuples(result) != 1)
+                return;
+        conn->server.fsync_off = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
+        (void)snprintf(conn->server.version, sizeof(conn->server.version), "%s", PQgetvalue(result, 0, 1));
+        (void)snprintf(conn->server.place, sizeof(conn->server.place), "%s", conn->target.place);
+        if (is_true(result, 2))
+                db_problem_set(&conn->open_problem, "25006", "the server only takes reads", conn->target.place);
+        else if (PQgetisnull(result, 0, 3))
+                db_problem_set(&conn->open_problem, "3F000", "no schema of the search path exists", conn->target.place);
+}
+
+static void
+take_schema(struct db_conn *conn, const PGresult *result)
+{
+        char error[MIGRATE_ERROR_SIZE];
+
+        conn->server.checksums_missing = false;
+        for (int row = 0; row < PQntuples(result); row++)
+                conn->server.checksums_missing |= PQgetisnull(result, row, 2) == 1;
+        if (migrate_judge(result, error) != MIGRATE_OK && conn->open_problem.problem == STORE_PROBLEM_NONE)
+                db_problem_set_schema(&conn->open_problem, error, conn->target.place);
+}
+
+static void
 on_open_result(void *owner, uint32_t index, const PGresult *result)
 {
         struct db_conn *conn = owner;
 
-        if (index == OPENING_LOCK) {
+        if (index == OPENING_LOCK)
                 conn->lock_taken = is_true(result, 0);
-        } else if (index == OPENING_FACTS && PQntuples(result) == 1) {
-                conn->server.fsync_off = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
-                (void)snprintf(conn->server.version, sizeof(conn->server.version), "%s", PQgetvalue(result, 0, 1));
-                (void)snprintf(conn->server.place, sizeof(conn->server.place), "%s", conn->target.place);
-                if (is_true(result, 2))
-                        db_problem_set(&conn->problem, "25006", "the server only takes reads", conn->target.place);
-                else if (PQgetisnull(result, 0, 3))
-                        db_problem_set(&conn->problem, "3F000", "no schema of the search path exists", conn->target.place);
-                else
-                        conn->problem.problem = STORE_PROBLEM_NONE;
-        }
+        else if (index == OPENING_FACTS)
+                take_facts(conn, result);
+        else if (index == OPENING_SCHEMA)
+                take_schema(conn, result);
 }
 
 static void
@@ -340,17 +367,16 @@ on_open_done(void *owner, enum db_outcome outcome, const struct db_problem *prob
 
         if (outcome == DB_LOST)
                 return; /* the connection is being given up already */
-        if (conn->problem.problem == STORE_PROBLEM_READ_ONLY || conn->problem.problem == STORE_PROBLEM_SCHEMA) {
-                if (outcome == DB_DONE || failed_index > OPENING_FACTS) {
-                        step(conn, DB_BROKEN);
-                        return;
-                }
-        }
         if (outcome == DB_FAILED) {
-                if (failed_index >= OPENING_PREPARE)
+                if (failed_index >= OPENING_PREPARE && failed_index - OPENING_PREPARE + 1 < STATEMENT_END)
                         LOG_WARNING("event=statement_refused statement=%s sqlstate=%s",
                                     statement_of((enum statement_id)(failed_index - OPENING_PREPARE + 1))->name, problem->sqlstate);
-                conn->problem = *problem;
+                /* A schema that is not the right one explains what it refuses. */
+                if (conn->open_problem.problem == STORE_PROBLEM_NONE)
+                        conn->open_problem = *problem;
+        }
+        if (conn->open_problem.problem != STORE_PROBLEM_NONE) {
+                conn->problem = conn->open_problem;
                 step(conn, DB_BROKEN);
                 return;
         }
@@ -378,8 +404,6 @@ send_queries(struct db_conn *conn, const struct db_query *queries, uint32_t coun
                         sent = PQsendQueryParams(conn->pg, statement->text, statement->params_count, NULL, values, lengths, formats, 0);
                 else
                         sent = PQsendQueryPrepared(conn->pg, statement->name, statement->params_count, values, lengths, formats, 0);
-                if (queries[i].stream)
-                        conn->stream_index = i;
         }
         flight_end(conn, sent);
 }
@@ -395,7 +419,7 @@ act_look(struct db_conn *conn)
         params_string(&params, conn->target.application_name);
         params_seq(&params, conn->incarnation);
         flight_begin(conn, &look_handler, conn, 1);
-        conn->problem.problem = STORE_PROBLEM_NONE;
+        conn->open_problem.problem = STORE_PROBLEM_NONE;
         send_queries(conn, &(struct db_query){.statement = statement_of(STATEMENT_LOCK_HOLDER), .params = &params}, 1);
 }
 
@@ -418,7 +442,7 @@ on_look_result(void *owner, uint32_t index, const PGresult *result)
         } else if (!is_true(result, HOLDER_OURS)) {
                 (void)snprintf(text, sizeof(text), "the portfolio is owned by session %s, application \"%s\", from %s",
                                PQgetvalue(result, 0, HOLDER_PID), name, PQgetvalue(result, 0, HOLDER_ADDRESS));
-                db_problem_set_other_owner(&conn->problem, text, conn->target.place);
+                db_problem_set_other_owner(&conn->open_problem, text, conn->target.place);
         } else {
                 LOG_INFO("event=old_session_ended pid=%s name=%s", PQgetvalue(result, 0, HOLDER_PID), name);
         }
@@ -432,8 +456,7 @@ on_look_done(void *owner, enum db_outcome outcome, const struct db_problem *prob
         (void)failed_index;
         if (outcome == DB_LOST)
                 return;
-        if (outcome == DB_FAILED)
-                conn->problem = *problem;
+        conn->problem = outcome == DB_FAILED ? *problem : conn->open_problem;
         step(conn, conn->problem.problem == STORE_PROBLEM_NONE ? DB_HOLDER_OURS : DB_BROKEN);
 }
 
@@ -587,11 +610,7 @@ on_readable(struct db_conn *conn)
                 break_open(conn, conn->flight_failed ? conn->problem.sqlstate : "", PQerrorMessage(conn->pg));
                 return;
         }
-        while (conn->flight != NULL) {
-                if (conn->flight_index == conn->stream_index && PQsetSingleRowMode(conn->pg) == 1)
-                        conn->stream_index = UINT32_MAX;
-                if (PQisBusy(conn->pg))
-                        break;
+        while (conn->flight != NULL && !PQisBusy(conn->pg)) {
                 PGresult *result = PQgetResult(conn->pg);
                 bool is_sync = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 
@@ -654,6 +673,15 @@ port_send(void *owner, const struct db_query *queries, uint32_t count, const str
 }
 
 static void
+port_extend(void *owner, int64_t deadline_ms)
+{
+        struct db_conn *conn = owner;
+
+        if (conn->state == DB_BUSY)
+                loop_timer_start_us(conn->deadline, deadline_ms * 1000);
+}
+
+static void
 port_settled(void *owner)
 {
         struct db_conn *conn = owner;
@@ -675,7 +703,7 @@ port_drop(void *owner, const struct db_problem *problem)
 struct db_port
 db_conn_port(struct db_conn *conn)
 {
-        return (struct db_port){conn, port_is_idle, port_send, port_settled, port_drop};
+        return (struct db_port){conn, port_is_idle, port_send, port_extend, port_settled, port_drop};
 }
 
 struct db_conn *
@@ -731,14 +759,6 @@ void
 db_conn_set_incarnation(struct db_conn *conn, uint64_t incarnation)
 {
         conn->incarnation = incarnation;
-}
-
-void
-db_conn_extend(struct db_conn *conn, int64_t deadline_ms)
-{
-        PM_ASSERT(conn->state == DB_BUSY || conn->state == DB_WAITING);
-        if (conn->state == DB_BUSY)
-                loop_timer_start_us(conn->deadline, deadline_ms * 1000);
 }
 
 const struct db_server *

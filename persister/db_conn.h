@@ -26,7 +26,6 @@ struct db_query {
         const struct statement *statement;
         const struct params *params; /* NULL: none. Borrowed until send returns */
         bool once;                   /* sent with its text: a statement that is seldom run and so not prepared */
-        bool stream;                 /* on_result is called for each row, and at the end for none: a result of any length */
 };
 
 enum db_outcome {
@@ -37,7 +36,7 @@ enum db_outcome {
 
 /* Of one flight. Kept by pointer until on_done. */
 struct db_flight_handler {
-        /* Results in the order of the queries, each once (unless streamed); may be NULL. Valid until return. */
+        /* Results in the order of the queries, each once; may be NULL. Valid until return. */
         void (*on_result)(void *owner, uint32_t index, const PGresult *result);
         /* The flight is over; another may be sent from here. problem is NULL for DB_DONE. */
         void (*on_done)(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
@@ -48,6 +47,7 @@ struct db_port {
         void *conn;
         bool (*is_idle)(void *conn); /* ready, and no flight under way */
         void (*send)(void *conn, const struct db_query *queries, uint32_t count, const struct db_flight_handler *handler, void *owner);
+        void (*extend)(void *conn, int64_t deadline_ms);            /* the flight just sent may take longer: it reads much */
         void (*settled)(void *conn);                                /* work was committed: the back-off starts small again */
         void (*drop)(void *conn, const struct db_problem *problem); /* give this connection up and make another */
 };
@@ -55,6 +55,7 @@ struct db_port {
 /* Facts about the server, as of on_ready. */
 struct db_server {
         bool fsync_off;
+        bool checksums_missing; /* migrations that psql has applied: STATEMENT_CHECKSUM_FILL is due */
         char version[32];
         char place[160];
 };
@@ -83,9 +84,6 @@ struct db_port db_conn_port(struct db_conn *conn);
 /* A session of our own instance that holds the lock is ended unless the portfolio's incarnation is above this: then a
  * newer persister than we owns it. 0 (at first): we are the newest. */
 void db_conn_set_incarnation(struct db_conn *conn, uint64_t incarnation);
-/* A longer deadline for the flight under way: reading a large portfolio. */
-void db_conn_extend(struct db_conn *conn, int64_t deadline_ms);
-
 const struct db_server *db_conn_server(const struct db_conn *conn);
 const char *db_conn_place(const struct db_conn *conn);
 const char *db_conn_application_name(const struct db_conn *conn);

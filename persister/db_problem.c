@@ -151,3 +151,11 @@ db_problem_set_other_owner(struct db_problem *problem, const char *text, const c
         problem->problem = STORE_PROBLEM_OTHER_OWNER;
         set(problem, text, place);
 }
+
+void
+db_problem_set_schema(struct db_problem *problem, const char *text, const char *place)
+{
+        problem->sqlstate[0] = '\0';
+        problem->problem = STORE_PROBLEM_SCHEMA;
+        (void)snprintf(problem->message, sizeof(problem->message), "database at %s: %s", place, text);
+}

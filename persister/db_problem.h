@@ -32,5 +32,7 @@ void db_problem_set_connect(struct db_problem *problem, const char *text, const 
 
 /* Another program holds the portfolio's lock; text says which. */
 void db_problem_set_other_owner(struct db_problem *problem, const char *text, const char *place);
+/* The schema is not the one this program runs on; text says what mends it. */
+void db_problem_set_schema(struct db_problem *problem, const char *text, const char *place);
 
 #endif

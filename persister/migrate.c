@@ -92,12 +92,13 @@ fill_checksum(PGconn *connection, int version, const char *checksum)
         return good;
 }
 
-/* One row of schema_migrations against the table. */
+/* One row of schema_migrations against the table. *unknown_checksum: the row's file is ours and its checksum was never filled. */
 static enum migrate_status
-check_row(PGconn *connection, const PGresult *rows, int row, char error[MIGRATE_ERROR_SIZE])
+judge_row(const PGresult *rows, int row, const struct migration **unknown_checksum, char error[MIGRATE_ERROR_SIZE])
 {
         const char *needs = PQgetvalue(rows, row, 3);
         const char *name = PQgetvalue(rows, row, 1);
+        *unknown_checksum = NULL;
         if (migrate_compare_versions(PACKAGE_VERSION, needs) < 0) {
                 snprintf(error, MIGRATE_ERROR_SIZE,
                          "migration %s needs pm-supervisor %s or newer and this is %s: install the newer version", name, needs,
@@ -109,17 +110,59 @@ check_row(PGconn *connection, const PGresult *rows, int row, char error[MIGRATE_
                 return MIGRATE_OK; /* a later one that we can run on */
         char checksum[MIGRATE_CHECKSUM_SIZE];
         migrate_checksum(known, checksum);
-        if (PQgetisnull(rows, row, 2))
-                return fill_checksum(connection, known->version, checksum) ? MIGRATE_OK : failed(connection, "filling a checksum", error);
+        if (PQgetisnull(rows, row, 2)) {
+                *unknown_checksum = known;
+                return MIGRATE_OK;
+        }
         if (strcmp(checksum, PQgetvalue(rows, row, 2)) != 0) {
                 snprintf(error, MIGRATE_ERROR_SIZE,
                          "migration %s was applied with other contents than this program has: restore the file and the schema it made, or "
-                         "install "
-                         "the version that applied it",
+                         "install the version that applied it",
                          known->name);
                 return MIGRATE_EDITED;
         }
         return MIGRATE_OK;
+}
+
+static enum migrate_status
+check_row(PGconn *connection, const PGresult *rows, int row, char error[MIGRATE_ERROR_SIZE])
+{
+        const struct migration *unfilled;
+        char checksum[MIGRATE_CHECKSUM_SIZE];
+        enum migrate_status status = judge_row(rows, row, &unfilled, error);
+        if (status != MIGRATE_OK || unfilled == NULL)
+                return status;
+        return fill_checksum(connection, unfilled->version, migrate_checksum(unfilled, checksum))
+                       ? MIGRATE_OK
+                       : failed(connection, "filling a checksum", error);
+}
+
+static bool
+has_version(const PGresult *rows, int version)
+{
+        for (int row = 0; row < PQntuples(rows); row++) {
+                if (atoi(PQgetvalue(rows, row, 0)) == version)
+                        return true;
+        }
+        return false;
+}
+
+enum migrate_status
+migrate_judge(const PGresult *rows, char error[MIGRATE_ERROR_SIZE])
+{
+        const struct migration *unfilled;
+        enum migrate_status status = MIGRATE_OK;
+        error[0] = '\0';
+        for (int row = 0; status == MIGRATE_OK && row < PQntuples(rows); row++)
+                status = judge_row(rows, row, &unfilled, error);
+        for (size_t i = 0; status == MIGRATE_OK && i < migration_table_count; i++) {
+                if (!has_version(rows, migration_table[i].version)) {
+                        snprintf(error, MIGRATE_ERROR_SIZE, "the schema lacks migration %s: run `pm-supervisor migrate`",
+                                 migration_table[i].name);
+                        status = MIGRATE_MISSING;
+                }
+        }
+        return status;
 }
 
 /* present[i]: migration_table[i] is applied. */

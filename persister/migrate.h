@@ -40,6 +40,10 @@ PM_MUST_CHECK enum migrate_status migrate_check(PGconn *connection, int *applied
 /* Applies what is missing, under an advisory lock, each file one transaction. applied: how many were. */
 PM_MUST_CHECK enum migrate_status migrate_apply(PGconn *connection, int *applied, char error[MIGRATE_ERROR_SIZE]);
 
+/* Judges rows of schema_migrations (version, name, checksum, min_program_version; newest first) without a connection: pm-persister does
+ * so at every connect. A missing checksum passes. Pure. */
+PM_MUST_CHECK enum migrate_status migrate_judge(const PGresult *rows, char error[MIGRATE_ERROR_SIZE]);
+
 /* Is version a (of a program) at least b? Numbers between dots, "1.10.0" > "1.9". Pure. */
 int migrate_compare_versions(const char *a, const char *b);
 

@@ -14,6 +14,7 @@ enum rows_query {
         QUERY_INSTRUMENTS_CLEAR,
         QUERY_LEDGER_RESET,
         QUERY_EDITS,
+        QUERY_PROBLEM_CLEAR,
         QUERY_EVENTS,
         QUERY_SIGNALS,
         QUERY_CLOSE,
@@ -579,6 +580,8 @@ add_clearing(struct rows *rows, const struct rows_state *state, struct db_query 
         }
         if (rows->reset || rows->adjusted)
                 add_query(rows, queries, count, STATEMENT_INSTRUMENTS_CLEAR, QUERY_INSTRUMENTS_CLEAR);
+        if (rows->adjusted)
+                add_query(rows, queries, count, STATEMENT_PROBLEM_CLEAR, QUERY_PROBLEM_CLEAR);
         if (rows->created || rows->reset || rows->adjusted) {
                 params_clear(&rows->params[QUERY_EDITS]);
                 params_seq(&rows->params[QUERY_EDITS], state->last_seq);

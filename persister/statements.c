@@ -2,10 +2,17 @@
 
 #include <stdbool.h>
 
+#include "persister/load.h"
+
 /* A compare-and-set inside a pipeline cannot be looked at before the next statement is sent. So a count that is not the
  * expected one divides by zero, which aborts the transaction (SQLSTATE 22012, see store.c). */
 #define MUST_MOVE_ONE "SELECT 1 / count(*) FROM moved"
 #define MUST_MOVE_ALL "SELECT 1 / (CASE WHEN count(*) = cardinality($1::bigint[]) THEN 1 ELSE 0 END) FROM moved"
+
+/* The ledger's running sum so far: that of the newest row, or counted once after a row that was put in by hand. */
+#define LEDGER_BASE                                                                                                                        \
+        "(SELECT coalesce((SELECT coalesce(total, (SELECT sum(amount) FROM equity_ledger)) FROM equity_ledger"                             \
+        " ORDER BY seq DESC LIMIT 1), 0) AS total) AS base"
 
 #define LOCK_KEY "hashtextextended('pm-supervisor ' || current_schema(), 0)"
 
@@ -31,6 +38,13 @@ static const struct statement statement_table[STATEMENT_END] = {
         ROW(STATEMENT_SERVER_FACTS, "server_facts", 0,
             "SELECT current_setting('fsync'), current_setting('server_version'),"
             " pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, current_schema()"),
+
+        ROW(STATEMENT_SCHEMA_VERSIONS, "schema_versions", 0,
+            "SELECT version, name, checksum, min_program_version FROM schema_migrations ORDER BY version DESC"),
+
+        ROW(STATEMENT_CHECKSUM_FILL, "checksum_fill", 2,
+            "UPDATE schema_migrations SET checksum = t.checksum FROM unnest($1::bigint[], $2::text[]) AS t (version, checksum)"
+            " WHERE schema_migrations.version = t.version AND schema_migrations.checksum IS NULL"),
 
         ROW(STATEMENT_STATE_READ, "state_read", 0, "SELECT last_seq, incarnation, digest FROM portfolio_state WHERE id = 1"),
 
@@ -68,11 +82,12 @@ static const struct statement statement_table[STATEMENT_END] = {
         ROW(STATEMENT_INSTRUMENTS_CLEAR, "instruments_clear", 0, "DELETE FROM pyramiding_state"),
 
         ROW(STATEMENT_LEDGER_RESET, "ledger_reset", 3,
-            "INSERT INTO equity_ledger (seq, kind, amount, equity_before, equity_after, created_at)"
-            " SELECT $1::bigint, 'RESET', -total, $2::numeric + total, $2::numeric, $3::timestamptz"
-            "   FROM (SELECT coalesce(sum(amount), 0) AS total FROM equity_ledger) AS sums"),
+            "INSERT INTO equity_ledger (seq, kind, amount, equity_before, equity_after, created_at, total)"
+            " SELECT $1::bigint, 'RESET', -base.total, $2::numeric + base.total, $2::numeric, $3::timestamptz, 0 FROM " LEDGER_BASE),
 
         ROW(STATEMENT_EDITS_HANDLED, "edits_handled", 1, "UPDATE portfolio_edits SET handled_seq = $1::bigint WHERE handled_seq IS NULL"),
+
+        ROW(STATEMENT_PROBLEM_CLEAR, "problem_clear", 0, "UPDATE portfolio_state SET problem = '' WHERE problem <> ''"),
 
         ROW(STATEMENT_EVENTS_INSERT, "events_insert", 6,
             "INSERT INTO portfolio_events (seq, incarnation, kind, more, at, payload)"
@@ -132,9 +147,10 @@ static const struct statement statement_table[STATEMENT_END] = {
             " marked_through_no = excluded.marked_through_no, updated_at = now()"),
 
         ROW(STATEMENT_LEDGER_INSERT, "ledger_insert", 8,
-            "INSERT INTO equity_ledger (seq, kind, amount, equity_before, equity_after, position_no, note, created_at)"
-            " SELECT * FROM unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[], $5::numeric[], $6::bigint[], $7::text[],"
-            " $8::timestamptz[])"),
+            "INSERT INTO equity_ledger (seq, kind, amount, equity_before, equity_after, position_no, note, created_at, total)"
+            " SELECT t.*, base.total + sum(t.amount) OVER (ORDER BY t.seq)"
+            "   FROM unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[], $5::numeric[], $6::bigint[], $7::text[],"
+            " $8::timestamptz[]) AS t (seq, kind, amount, equity_before, equity_after, position_no, note, created_at), " LEDGER_BASE),
 
         ROW(STATEMENT_NO_FLUSH, "no_flush", 0, "SELECT set_config('synchronous_commit', 'off', true)"),
 
@@ -159,7 +175,12 @@ static const struct statement statement_table[STATEMENT_END] = {
 
         ROW(STATEMENT_BEGIN_READ, "begin_read", 0, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
 
+        ROW(STATEMENT_NO_TIMEOUT, "no_timeout", 0, "SELECT set_config('statement_timeout', '0', true)"),
+
         ROW(STATEMENT_COMMIT, "commit", 0, "COMMIT"),
+
+        /* What a load found wrong stays found until somebody has mended it, however much is stored meanwhile. */
+        ROW(STATEMENT_PROBLEM_NOTE, "problem_note", 1, "UPDATE portfolio_state SET problem = $1::text WHERE problem = ''"),
 };
 
 const struct statement *
@@ -169,16 +190,24 @@ statement_of(enum statement_id id)
         return &statement_table[id];
 }
 
+static bool
+prepare(PGconn *connection, const struct statement *statement)
+{
+        PGresult *result = PQprepare(connection, statement->name, statement->text, 0, NULL);
+        bool accepted = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+        PQclear(result);
+        return accepted;
+}
+
 const char *
 statements_prepare_all(PGconn *connection)
 {
-        for (int id = STATEMENT_NONE + 1; id < STATEMENT_END; id++) {
-                const struct statement *statement = &statement_table[id];
-                PGresult *result = PQprepare(connection, statement->name, statement->text, 0, NULL);
-                bool accepted = PQresultStatus(result) == PGRES_COMMAND_OK;
-                PQclear(result);
-                if (!accepted)
-                        return statement->name;
-        }
-        return NULL;
+        for (int id = STATEMENT_NONE + 1; id < STATEMENT_END; id++)
+                if (!prepare(connection, &statement_table[id]))
+                        return statement_table[id].name;
+        for (int query = 0; query < LOAD_QUERY_END; query++)
+                if (!prepare(connection, &load_statements[query]))
+                        return load_statements[query].name;
+        return prepare(connection, &load_replay_statement) ? NULL : load_replay_statement.name;
 }

@@ -16,6 +16,8 @@ enum statement_id {
         STATEMENT_LOCK_TRY,
         STATEMENT_LOCK_HOLDER,
         STATEMENT_SERVER_FACTS,
+        STATEMENT_SCHEMA_VERSIONS,
+        STATEMENT_CHECKSUM_FILL,
         STATEMENT_STATE_READ,
         STATEMENT_INCARNATION_TAKE,
         STATEMENT_LEADERSHIP_END,
@@ -28,6 +30,7 @@ enum statement_id {
         STATEMENT_INSTRUMENTS_CLEAR,
         STATEMENT_LEDGER_RESET,
         STATEMENT_EDITS_HANDLED,
+        STATEMENT_PROBLEM_CLEAR,
         STATEMENT_EVENTS_INSERT,
         STATEMENT_SIGNALS_UPSERT,
         STATEMENT_POSITIONS_CLOSE,
@@ -42,9 +45,11 @@ enum statement_id {
         STATEMENT_RECOVERY_INSERT,
         STATEMENT_DATABASE_SIZE,
 
-        /* Reading at start (load.c): between these two, in one snapshot. */
+        /* Reading at start: around the statements of load.c, in one snapshot. */
         STATEMENT_BEGIN_READ,
+        STATEMENT_NO_TIMEOUT, /* this transaction may read for as long as db_conn's deadline allows */
         STATEMENT_COMMIT,
+        STATEMENT_PROBLEM_NOTE,
         STATEMENT_END
 };
 
@@ -57,8 +62,8 @@ struct statement {
 /* The row of an id; never NULL for the ids above. */
 const struct statement *statement_of(enum statement_id id);
 
-/* Prepares every row on a blocking connection (check-db, tests). Returns NULL when all are accepted, else the name of the
- * first that is not; the server's message is then in PQerrorMessage(). */
+/* Prepares every row, and those of load.c, on a blocking connection (check-db, tests). Returns NULL when all are accepted, else the name of
+ * the first that is not; the server's message is then in PQerrorMessage(). */
 PM_MUST_CHECK const char *statements_prepare_all(PGconn *connection);
 
 #endif
