@@ -186,6 +186,10 @@ http_client_call(const struct http_client_request *request, struct http_client_a
 {
         struct call call = {.fd = -1, .deadline_us = clock_monotonic_us() + request->timeout_ms * 1000, .error = error};
         *answer = (struct http_client_answer){0};
+        for (const char *at = request->secret; at != NULL && *at != '\0'; at++) {
+                if ((unsigned char)*at < ' ' || *at == 0x7f)
+                        return fail(&call, HTTP_CLIENT_BROKEN, "the secret", "it holds a control character");
+        }
         enum http_client_status status = connect_to(&call, request->listen);
         if (status == HTTP_CLIENT_OK)
                 status = send_request(&call, request);

@@ -247,7 +247,7 @@ read_array(const struct cell *cells, size_t cells_count, struct json_object *arr
 enum status_json_status
 status_json_read(struct status *status, struct json_object *object, const char **field)
 {
-        const char *unused;
+        const char *unused = NULL;
         const char **where = field != NULL ? field : &unused;
         struct json_object *value;
         memset(status, 0, sizeof(*status));

@@ -29,7 +29,9 @@ verb_check_config(struct verb_call *call)
         if (config_source_load(&call->source, config, error) != CONFIG_OK)
                 return verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
         int code = VERB_OK;
-        if (config->secret_file[0] != '\0')
+        if (config_check_serve(config, error) != CONFIG_OK)
+                code = verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
+        if (code == VERB_OK && config->secret_file[0] != '\0')
                 code = check_secret(config, config->secret_file);
         if (code == VERB_OK && config->database_mode == DATABASE_EXTERNAL)
                 code = check_secret(config, config->database_config);

@@ -19,9 +19,20 @@
 #define APPEAR_INTERVAL_MS 20
 #define STOP_ANSWER_MS 5000
 
+/* Without a secret the worker would take signals from everybody: not by accident. */
+static int
+check_serve(const struct verb_call *call)
+{
+        char error[CONFIG_ERROR_SIZE];
+        return config_check_serve(&call->config, error) == CONFIG_OK ? VERB_OK : verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
+}
+
 int
 verb_life_run(struct verb_call *call)
 {
+        int code = check_serve(call);
+        if (code != VERB_OK)
+                return code;
         return call->hooks->run(&call->config, &call->source, -1);
 }
 
@@ -29,7 +40,9 @@ int
 verb_life_start(struct verb_call *call)
 {
         int ready_fd;
-        int exit_code;
+        int exit_code = check_serve(call);
+        if (exit_code != VERB_OK)
+                return exit_code;
         int64_t timeout_ms = call->options.timeout_ms != 0 ? call->options.timeout_ms : call->config.start_timeout_ms;
         switch (daemon_start(call->config.log_file, timeout_ms, call->source.sets_count > 0, &ready_fd, &exit_code)) {
         case DAEMON_FAILED:

@@ -3,7 +3,6 @@
 
 #include <check.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,18 +87,17 @@ write_file(const char *name, const char *text, mode_t mode)
         close(fd);
 }
 
-/* Calls the program with the words (NULL ends them), stdout and stderr together in out. */
+/* Calls the program with the words, stdout and stderr together in out. */
+#define call(...) call_words((const char *const[]){__VA_ARGS__, NULL})
+
 static int
-call(const char *first, ...)
+call_words(const char *const *words)
 {
         char *argv[32] = {(char *)"pm-supervisor"};
         char path[128];
         int argc = 1;
-        va_list words;
-        va_start(words, first);
-        for (const char *word = first; word != NULL; word = va_arg(words, const char *))
-                argv[argc++] = (char *)word;
-        va_end(words);
+        for (; *words != NULL; words++)
+                argv[argc++] = (char *)*words;
         snprintf(path, sizeof(path), "%s/output", folder);
         int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         int kept_out = dup(1);
@@ -129,7 +127,7 @@ START_TEST(every_verb_has_help)
 {
         const struct cli_verb *verb = &cli_verbs[_i];
         char usage[64];
-        ck_assert_int_eq(call(verb->name, "--help", NULL), VERB_OK);
+        ck_assert_int_eq(call(verb->name, "--help"), VERB_OK);
         snprintf(usage, sizeof(usage), "usage: pm-supervisor %s", verb->name);
         expect_output(usage);
         expect_output(verb->details);
@@ -138,7 +136,7 @@ START_TEST(every_verb_has_help)
                 ck_assert_int_eq(strstr(out, cli_options[i].name) != NULL,
                                  cli_options[i].bit == 0 || (cli_options[i].bit & verb->options) != 0);
         ck_assert(verb->summary[0] >= 'a' && verb->summary[0] <= 'z');
-        ck_assert_int_eq(call("--help", NULL), VERB_OK);
+        ck_assert_int_eq(call("--help"), VERB_OK);
         expect_output(verb->summary);
         ck_assert_uint_le(verb->args_min, verb->args_max);
 }
@@ -146,9 +144,9 @@ END_TEST
 
 START_TEST(the_version_is_printed)
 {
-        ck_assert_int_eq(call("--version", NULL), VERB_OK);
+        ck_assert_int_eq(call("--version"), VERB_OK);
         ck_assert_str_eq(out, "pm-supervisor " PACKAGE_VERSION "\n");
-        ck_assert_int_eq(call("status", "--version", NULL), VERB_OK);
+        ck_assert_int_eq(call("status", "--version"), VERB_OK);
 }
 END_TEST
 
@@ -178,7 +176,7 @@ static const struct {
 START_TEST(a_wrong_command_line_is_refused_with_usage)
 {
         const char *const *words = usage_cases[_i].words;
-        ck_assert_int_eq(call(words[0], words[1], words[2], words[3], words[4], NULL), VERB_USAGE);
+        ck_assert_int_eq(call(words[0], words[1], words[2], words[3], words[4]), VERB_USAGE);
         expect_output(usage_cases[_i].message);
         expect_output("usage: pm-supervisor ");
         ck_assert_int_eq(run_seen->count, 0);
@@ -203,7 +201,7 @@ static const struct {
 START_TEST(a_wrong_value_is_refused)
 {
         const char *const *words = value_cases[_i].words;
-        ck_assert_int_eq(call("--set", "http.allow_unauthenticated=yes", words[0], words[1], words[2], words[3], NULL), VERB_USAGE);
+        ck_assert_int_eq(call("--set", "http.allow_unauthenticated=yes", words[0], words[1], words[2], words[3]), VERB_USAGE);
         expect_output(value_cases[_i].message);
 }
 END_TEST
@@ -213,13 +211,13 @@ START_TEST(run_gets_the_file_then_each_set_then_the_level)
         char path[128];
         write_file("pm.conf", "[instance]\nname = filed\nlog_level = ERROR\n[http]\nallow_unauthenticated = yes\n", 0600);
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
-        ck_assert_int_eq(call("run", "--config", path, NULL), 42);
+        ck_assert_int_eq(call("run", "--config", path), 42);
         ck_assert_str_eq(run_seen->name, "filed");
         ck_assert_int_eq(run_seen->log_level, LOG_ERROR);
         ck_assert_int_eq(run_seen->ready_fd, -1);
         ck_assert_str_eq(run_seen->path, path);
-        ck_assert_int_eq(
-                call("--set=instance.name=first", "--log-level", "debug", "run", "--config", path, "--set", "instance.name=set", NULL), 42);
+        ck_assert_int_eq(call("--set=instance.name=first", "--log-level", "debug", "run", "--config", path, "--set", "instance.name=set"),
+                         42);
         ck_assert_str_eq(run_seen->name, "set");
         ck_assert_int_eq(run_seen->log_level, LOG_DEBUG);
         ck_assert_uint_eq(run_seen->sets_count, 3);
@@ -233,7 +231,7 @@ START_TEST(a_relative_config_becomes_absolute)
         ck_assert_ptr_nonnull(getcwd(before, sizeof(before)));
         write_file("pm.conf", "[http]\nallow_unauthenticated = yes\n", 0600);
         ck_assert_int_eq(chdir(folder), 0);
-        ck_assert_int_eq(call("run", "--config", "pm.conf", NULL), 42);
+        ck_assert_int_eq(call("run", "--config", "pm.conf"), 42);
         ck_assert_int_eq(chdir(before), 0);
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
         ck_assert_str_eq(run_seen->path, path);
@@ -245,16 +243,27 @@ START_TEST(a_wrong_configuration_is_refused_with_line_and_key)
         char path[128];
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
         write_file("pm.conf", "[instance]\nnmae = x\n", 0600);
-        ck_assert_int_eq(call("check-config", "--config", path, NULL), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("check-config", "--config", path), VERB_NOT_CONFIGURED);
         expect_output("pm.conf");
         expect_output("2");
         expect_output("nmae");
-        ck_assert_int_eq(call("run", "--config", path, NULL), VERB_NOT_CONFIGURED);
-        ck_assert_int_eq(call("status", "--config", path, NULL), STATUS_UNKNOWN);
-        ck_assert_int_eq(call("check-config", "--config", "/nonexistent/pm.conf", NULL), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("run", "--config", path), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("status", "--config", path), STATUS_UNKNOWN);
+        ck_assert_int_eq(call("check-config", "--config", "/nonexistent/pm.conf"), VERB_NOT_CONFIGURED);
         expect_output("/nonexistent/pm.conf");
-        ck_assert_int_eq(call("run", "--set", "instance.colour=red", NULL), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("run", "--set", "instance.colour=red"), VERB_NOT_CONFIGURED);
         expect_output("colour");
+        ck_assert_int_eq(run_seen->count, 0);
+}
+END_TEST
+
+START_TEST(no_secret_must_be_meant)
+{
+        ck_assert_int_eq(call("run", "--set", run_dir), VERB_NOT_CONFIGURED);
+        expect_output("http.secret_file");
+        ck_assert_int_eq(call("start", "--set", run_dir), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("check-config", "--set", run_dir), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("status", "--set", run_dir), STATUS_NOT_RUNNING);
         ck_assert_int_eq(run_seen->count, 0);
 }
 END_TEST
@@ -264,9 +273,9 @@ START_TEST(check_config_says_good_or_prints_what_is_in_effect)
         char path[128];
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
         write_file("pm.conf", "[instance]\nname = abc\n[http]\nallow_unauthenticated = yes\n", 0600);
-        ck_assert_int_eq(call("check-config", "--config", path, NULL), VERB_OK);
+        ck_assert_int_eq(call("check-config", "--config", path), VERB_OK);
         expect_output("pm.conf: good");
-        ck_assert_int_eq(call("check-config", "--print", "--config", path, NULL), VERB_OK);
+        ck_assert_int_eq(call("check-config", "--print", "--config", path), VERB_OK);
         expect_output("[instance]");
         expect_output("abc");
         write_file("output", out, 0600);
@@ -280,12 +289,12 @@ START_TEST(a_secret_that_others_can_read_is_refused)
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
         snprintf(secret, sizeof(secret), "[http]\nsecret_file = %s/secret\n", folder);
         write_file("pm.conf", secret, 0600);
-        ck_assert_int_eq(call("check-config", "--config", path, NULL), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("check-config", "--config", path), VERB_NOT_CONFIGURED);
         write_file("secret", "hunter2\n", 0600);
-        ck_assert_int_eq(call("check-config", "--config", path, NULL), VERB_OK);
+        ck_assert_int_eq(call("check-config", "--config", path), VERB_OK);
         snprintf(secret, sizeof(secret), "%s/secret", folder);
         ck_assert_int_eq(chmod(secret, 0644), 0);
-        ck_assert_int_eq(call("check-config", "--config", path, NULL), VERB_NOT_CONFIGURED);
+        ck_assert_int_eq(call("check-config", "--config", path), VERB_NOT_CONFIGURED);
         expect_output("chmod 600");
         ck_assert_ptr_null(strstr(out, "hunter2"));
 }
@@ -295,25 +304,25 @@ END_TEST
 
 START_TEST(nothing_there_is_not_running)
 {
-        ck_assert_int_eq(call("status", QUIET, NULL), STATUS_NOT_RUNNING);
+        ck_assert_int_eq(call("status", QUIET), STATUS_NOT_RUNNING);
         expect_output("not running");
-        ck_assert_int_eq(call("status", "--json", QUIET, NULL), STATUS_NOT_RUNNING);
+        ck_assert_int_eq(call("status", "--json", QUIET), STATUS_NOT_RUNNING);
         expect_output("\"state\": \"not_running\"");
-        ck_assert_int_eq(call("stop", QUIET, NULL), VERB_OK);
+        ck_assert_int_eq(call("stop", QUIET), VERB_OK);
         expect_output("is not running");
-        ck_assert_int_eq(call("reload", QUIET, NULL), VERB_NOT_RUNNING);
-        ck_assert_int_eq(call("restart", "worker", QUIET, NULL), VERB_NOT_RUNNING);
-        ck_assert_int_eq(call("capital", "deposit", "5", QUIET, NULL), VERB_NOT_RUNNING);
-        ck_assert_int_eq(call("wait", "--ready", "--timeout", "0.05", QUIET, NULL), VERB_NOT_RUNNING);
+        ck_assert_int_eq(call("reload", QUIET), VERB_NOT_RUNNING);
+        ck_assert_int_eq(call("restart", "worker", QUIET), VERB_NOT_RUNNING);
+        ck_assert_int_eq(call("capital", "deposit", "5", QUIET), VERB_NOT_RUNNING);
+        ck_assert_int_eq(call("wait", "--ready", "--timeout", "0.05", QUIET), VERB_NOT_RUNNING);
 }
 END_TEST
 
 START_TEST(a_pid_file_without_its_lock_is_dead)
 {
         write_file("pm-supervisor.pid", "4711\n", 0600);
-        ck_assert_int_eq(call("status", QUIET, NULL), STATUS_DEAD_PID_FILE);
+        ck_assert_int_eq(call("status", QUIET), STATUS_DEAD_PID_FILE);
         expect_output("pid 4711");
-        ck_assert_int_eq(call("stop", QUIET, NULL), VERB_OK);
+        ck_assert_int_eq(call("stop", QUIET), VERB_OK);
 }
 END_TEST
 
@@ -324,9 +333,9 @@ START_TEST(a_locked_pid_file_without_an_answer_is_unknown)
         snprintf(path, sizeof(path), "%s/pm-supervisor.pid", folder);
         int fd = open(path, O_RDWR | O_CLOEXEC);
         ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
-        ck_assert_int_eq(call("status", QUIET, NULL), STATUS_UNKNOWN);
+        ck_assert_int_eq(call("status", QUIET), STATUS_UNKNOWN);
         expect_output("4711");
-        ck_assert_int_eq(call("stop", QUIET, NULL), VERB_FAILED);
+        ck_assert_int_eq(call("stop", QUIET), VERB_FAILED);
         close(fd);
 }
 END_TEST
@@ -335,18 +344,18 @@ START_TEST(a_held_lock_of_a_child_is_dead_but_lock_file)
 {
         char path[128];
         write_file("worker.lock", "", 0600);
-        ck_assert_int_eq(call("status", QUIET, NULL), STATUS_NOT_RUNNING);
+        ck_assert_int_eq(call("status", QUIET), STATUS_NOT_RUNNING);
         snprintf(path, sizeof(path), "%s/worker.lock", folder);
         int fd = open(path, O_RDWR | O_CLOEXEC);
         ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
-        ck_assert_int_eq(call("status", QUIET, NULL), STATUS_DEAD_LOCK_FILE);
+        ck_assert_int_eq(call("status", QUIET), STATUS_DEAD_LOCK_FILE);
         close(fd);
 }
 END_TEST
 
 START_TEST(dump_fsm_prints_what_main_lends)
 {
-        ck_assert_int_eq(call("dump-fsm", NULL), VERB_OK);
+        ck_assert_int_eq(call("dump-fsm"), VERB_OK);
         ck_assert_str_eq(out, "digraph child {}\n");
 }
 END_TEST
@@ -367,7 +376,7 @@ read_tree_file(const char *name)
 START_TEST(the_packaged_completion_is_the_printed_one)
 {
         char *packaged = read_tree_file("packaging/bash-completion/pm-supervisor");
-        ck_assert_int_eq(call("completion", NULL), VERB_OK);
+        ck_assert_int_eq(call("completion"), VERB_OK);
         ck_assert_str_eq(out, packaged);
         for (size_t i = 0; i < cli_verbs_count; i++)
                 expect_output(cli_verbs[i].name);
@@ -496,6 +505,7 @@ main(void)
         tcase_add_test(tests, run_gets_the_file_then_each_set_then_the_level);
         tcase_add_test(tests, a_relative_config_becomes_absolute);
         tcase_add_test(tests, a_wrong_configuration_is_refused_with_line_and_key);
+        tcase_add_test(tests, no_secret_must_be_meant);
         tcase_add_test(tests, check_config_says_good_or_prints_what_is_in_effect);
         tcase_add_test(tests, a_secret_that_others_can_read_is_refused);
         tcase_add_test(tests, nothing_there_is_not_running);
