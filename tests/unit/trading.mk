@@ -1,1 +1,19 @@
-# Unit tests of this part.
+# Unit tests of worker/core/.
+CORE_TESTS = tests/unit/test_sizing tests/unit/test_stops tests/unit/test_kept tests/unit/test_rules tests/unit/test_core
+CORE_TEST_LIBS = worker/core/libcore.a common/libcommon.a $(CHECK_LIBS)
+check_PROGRAMS += $(CORE_TESTS)
+TESTS += $(CORE_TESTS)
+tests_unit_test_sizing_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_sizing_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_stops_SOURCES = %D%/test_stops.c %D%/core_fixture.h
+tests_unit_test_stops_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_stops_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_kept_SOURCES = %D%/test_kept.c %D%/core_fixture.h
+tests_unit_test_kept_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_kept_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_rules_SOURCES = %D%/test_rules.c %D%/core_fixture.h
+tests_unit_test_rules_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_rules_LDADD = $(CORE_TEST_LIBS)
+tests_unit_test_core_SOURCES = %D%/test_core.c %D%/core_fixture.h
+tests_unit_test_core_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_core_LDADD = $(CORE_TEST_LIBS)
