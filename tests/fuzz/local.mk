@@ -1,12 +1,12 @@
 # libFuzzer targets; ./configure --enable-fuzzers --enable-sanitizers=address,undefined CC=clang, then tests/fuzz/run BUILD SECONDS.
-EXTRA_DIST += %D%/run
+EXTRA_DIST += %D%/run %D%/corpus
 if FUZZERS
-FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer-no-link
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_compile = $(AM_CFLAGS) -fsanitize=fuzzer-no-link
+fuzz_link = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 EXTRA_PROGRAMS += tests/fuzz/fuzz_wire
 tests_fuzz_fuzz_wire_SOURCES = %D%/fuzz_wire.c
-tests_fuzz_fuzz_wire_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_wire_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_wire_CFLAGS = $(fuzz_compile)
+tests_fuzz_fuzz_wire_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_wire_LDADD = common/libcommon.a $(MSGPACK_LIBS)
 endif
