@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/fixed.h"
+#include "persister/cell.h"
 #include "persister/event_json.h"
 
 /* A timestamptz as whole microseconds; round() because before PostgreSQL 14 extract() is binary floating point. */
@@ -63,6 +64,7 @@ struct load {
         struct load_report report;
         bool has_state;
         bool has_events;
+        bool is_derived;    /* an instrument's base was taken from what is open: its row must be written again */
         bool is_unreadable; /* the row of portfolio_state: there is nothing to fold the others into */
         uint64_t newest_seq;
         uint64_t newest_incarnation;
@@ -80,96 +82,6 @@ struct load {
         struct event_load_instrument *instruments;
         uint32_t instruments_count;
 };
-
-/* One cell. Each returns false for NULL and for what does not fit. */
-
-static bool
-cell_text(const PGresult *result, int row, int column, const char **text)
-{
-        *text = PQgetvalue(result, row, column);
-        return !PQgetisnull(result, row, column);
-}
-
-static bool
-cell_i64(const PGresult *result, int row, int column, int64_t *value)
-{
-        const char *text;
-        char *end;
-        if (!cell_text(result, row, column, &text))
-                return false;
-        *value = strtoll(text, &end, 10);
-        return *end == '\0' && end != text;
-}
-
-/* NULL reads as 0: a number or a time that is not there. */
-static bool
-cell_i64_or_0(const PGresult *result, int row, int column, int64_t *value)
-{
-        *value = 0;
-        return PQgetisnull(result, row, column) || cell_i64(result, row, column, value);
-}
-
-static bool
-cell_u64(const PGresult *result, int row, int column, uint64_t *value)
-{
-        int64_t number;
-        if (!cell_i64_or_0(result, row, column, &number) || number < 0)
-                return false;
-        *value = (uint64_t)number;
-        return true;
-}
-
-static bool
-cell_e6(const PGresult *result, int row, int column, int64_t *value_e6)
-{
-        const char *text;
-        return cell_text(result, row, column, &text) && fixed_parse(text, strlen(text), value_e6) == FIXED_OK;
-}
-
-static bool
-cell_layer(const PGresult *result, int row, int column, uint8_t *layer)
-{
-        uint64_t number;
-        if (!cell_u64(result, row, column, &number) || number > PM_LAYERS_MAX)
-                return false;
-        *layer = (uint8_t)number;
-        return true;
-}
-
-static bool
-cell_name(const PGresult *result, int row, int column, char name[PM_INSTRUMENT_NAME_SIZE])
-{
-        const char *text;
-        memset(name, 0, PM_INSTRUMENT_NAME_SIZE);
-        if (!cell_text(result, row, column, &text) || strlen(text) >= PM_INSTRUMENT_NAME_SIZE)
-                return false;
-        memcpy(name, text, strlen(text));
-        return true;
-}
-
-/* The number of a stable name; false when it is none of them. */
-static bool
-cell_enum(const PGresult *result, int row, int column, const char *(*name_of)(int), int end, uint32_t *value)
-{
-        const char *text;
-        if (!cell_text(result, row, column, &text))
-                return false;
-        for (int i = 0; i < end; i++) {
-                const char *name = name_of(i);
-                if (name != NULL && strcmp(name, text) == 0) {
-                        *value = (uint32_t)i;
-                        return true;
-                }
-        }
-        return false;
-}
-
-static bool
-cell_digest(const PGresult *result, int row, int column, struct digest *digest)
-{
-        const char *text;
-        return cell_text(result, row, column, &text) && sscanf(text, "%16" SCNx64 "%16" SCNx64, &digest->high, &digest->low) == 2;
-}
 
 /* A copy into size bytes; what does not fit is cut, not in the middle of a character. */
 static void
@@ -236,10 +148,10 @@ take_state(struct load *load, const PGresult *result)
         const char *paused = PQgetvalue(result, 0, 7);
         state->paused = paused[0] == 't';
         bool good = cell_e6(result, 0, 0, &state->initial_capital_e6) && cell_e6(result, 0, 1, &state->closed_equity_e6) &&
-                    cell_e6(result, 0, 2, &state->equity_high_e6) && cell_u64(result, 0, 3, &state->positions_opened) &&
-                    cell_u64(result, 0, 4, &state->kept_no) && cell_u64(result, 0, 5, &state->evicted_through_kept_no) &&
-                    cell_i64_or_0(result, 0, 6, &state->horizon_us) && cell_u64(result, 0, 8, &load->report.last_seq) &&
-                    cell_u64(result, 0, 9, &load->report.incarnation) && cell_digest(result, 0, 10, &load->report.digest_stored) &&
+                    cell_e6(result, 0, 2, &state->equity_high_e6) && cell_u64_or_0(result, 0, 3, &state->positions_opened) &&
+                    cell_u64_or_0(result, 0, 4, &state->kept_no) && cell_u64_or_0(result, 0, 5, &state->evicted_through_kept_no) &&
+                    cell_i64_or_0(result, 0, 6, &state->horizon_us) && cell_u64_or_0(result, 0, 8, &load->report.last_seq) &&
+                    cell_u64_or_0(result, 0, 9, &load->report.incarnation) && cell_digest(result, 0, 10, &load->report.digest_stored) &&
                     cell_e6(result, 0, 11, &load->risk_e6) && cell_e6(result, 0, 12, &load->vol_e6) &&
                     cell_e6(result, 0, 13, &load->margin_e6);
         load->is_unreadable = !good;
@@ -252,27 +164,31 @@ take_state(struct load *load, const PGresult *result)
         load->closed_equity_e6 = state->closed_equity_e6;
         load->initial_capital_e6 = state->initial_capital_e6;
         load->is_unreadable = !fold(load, &event, "portfolio_state");
+        if (load->is_unreadable && state->equity_high_e6 < state->closed_equity_e6)
+                copy_text(load->report.detail, sizeof load->report.detail, "equity_high is below closed_equity: set it to at least that");
 }
 
 static void
 take_newest_event(struct load *load, const PGresult *result)
 {
         load->has_events = PQntuples(result) > 0;
-        if (load->has_events && (!cell_u64(result, 0, 0, &load->newest_seq) || !cell_u64(result, 0, 1, &load->newest_incarnation)))
+        if (load->has_events &&
+            (!cell_u64_or_0(result, 0, 0, &load->newest_seq) || !cell_u64_or_0(result, 0, 1, &load->newest_incarnation)))
                 found(load, RECOVERY_DATA_CORRUPT, "events_are_numbered", "the newest row of portfolio_events has no number");
 }
 
 static void
 take_ledger(struct load *load, const PGresult *result)
 {
-        if (PQntuples(result) > 0 && (!cell_u64(result, 0, 0, &load->newest_ledger_seq) || !cell_e6(result, 0, 1, &load->ledger_total_e6)))
+        if (PQntuples(result) > 0 &&
+            (!cell_u64_or_0(result, 0, 0, &load->newest_ledger_seq) || !cell_e6(result, 0, 1, &load->ledger_total_e6)))
                 found(load, RECOVERY_DATA_CORRUPT, "ledger_is_readable", "the newest row of equity_ledger has no number or no amount");
 }
 
 static void
 take_edits(struct load *load, const PGresult *result)
 {
-        if (PQntuples(result) > 0 && cell_u64(result, 0, 0, &load->edits_count) && load->edits_count > 0)
+        if (PQntuples(result) > 0 && cell_u64_or_0(result, 0, 0, &load->edits_count) && load->edits_count > 0)
                 copy_text(load->edits_by, sizeof load->edits_by, PQgetvalue(result, 0, 2));
 }
 
@@ -284,9 +200,9 @@ take_instruments(struct load *load, const PGresult *result)
         PM_ASSERT(load->instruments != NULL);
         for (int row = 0; row < rows; row++) {
                 struct event_load_instrument *record = &load->instruments[load->instruments_count];
-                if (cell_name(result, row, 0, record->instrument) && cell_u64(result, row, 1, &record->base_position_no) &&
+                if (cell_name(result, row, 0, record->instrument) && cell_u64_or_0(result, row, 1, &record->base_position_no) &&
                     cell_e6(result, row, 2, &record->last_pyramid_price_e6) && cell_i64_or_0(result, row, 3, &record->tick_at_us) &&
-                    cell_e6(result, row, 4, &record->mark_e6) && cell_u64(result, row, 5, &record->marked_through_no))
+                    cell_e6(result, row, 4, &record->mark_e6) && cell_u64_or_0(result, row, 5, &record->marked_through_no))
                         load->instruments_count++;
                 else
                         found(load, RECOVERY_DATA_CORRUPT, "instrument_row_is_readable", "the row %s of pyramiding_state cannot be read",
@@ -307,6 +223,7 @@ fold_instrument(struct load *load, const struct event_load_instrument *stored)
                         found(load, RECOVERY_VALIDATION_FAILED, "base_is_the_open_first_layer",
                               "%s: pyramiding_state names position_no %" PRIu64 " as its base, open as Long_1 is %" PRIu64,
                               record->instrument, record->base_position_no, open_no);
+                load->is_derived = true;
                 record->base_position_no = open_no;
                 record->last_pyramid_price_e6 = open_no == 0 ? 0 : base.position.signal_price_e6;
         }
@@ -334,7 +251,7 @@ static bool
 read_position(const PGresult *result, int row, struct event_position *position, int64_t *quantity)
 {
         uint32_t limiter = 0;
-        bool good = cell_u64(result, row, 0, &position->position_no) && cell_name(result, row, 1, position->instrument) &&
+        bool good = cell_u64_or_0(result, row, 0, &position->position_no) && cell_name(result, row, 1, position->instrument) &&
                     cell_layer(result, row, 2, &position->layer) && cell_i64(result, row, 3, &position->lots) &&
                     cell_i64(result, row, 4, &position->entry_at_us) && cell_e6(result, row, 5, &position->entry_price_e6) &&
                     cell_e6(result, row, 6, &position->signal_price_e6) && cell_e6(result, row, 7, &position->initial_stop_e6) &&
@@ -366,6 +283,19 @@ missing_value(const PGresult *result, int row)
         return "position_row_is_readable";
 }
 
+/* Stops as the rules make them: above zero, the first not above the price, never falling. NULL when they are; an operator may lower one. */
+static const char *
+stop_flaw(const struct event_position *position, bool is_edited)
+{
+        if (position->initial_stop_e6 <= 0 || position->current_stop_e6 <= 0)
+                return "stops_are_positive";
+        if (position->initial_stop_e6 > position->signal_price_e6)
+                return "initial_stop_is_not_above_the_price";
+        if (position->current_stop_e6 < position->initial_stop_e6 && !is_edited)
+                return "stop_never_falls";
+        return NULL;
+}
+
 static void
 take_position(struct load *load, const PGresult *result, int row)
 {
@@ -380,10 +310,12 @@ take_position(struct load *load, const PGresult *result, int row)
                 quarantine(load, id, number, missing_value(result, row));
                 return;
         }
-        const char *layer = event_layer_name(position->layer);
-        snprintf(expected, sizeof expected, "%s_%s", position->instrument, layer != NULL ? layer : "");
+        const char *flaw = stop_flaw(position, load->edits_count > 0);
+        snprintf(expected, sizeof expected, "%s_%s", position->instrument, event_layer_name(position->layer));
         if (strcmp(expected, id) != 0)
                 quarantine(load, id, number, "position_id_is_instrument_and_layer");
+        else if (flaw != NULL)
+                quarantine(load, id, number, flaw);
         else if (core_apply(load->core, &event, 0, &why) != CORE_OK)
                 quarantine(load, id, number, why != NULL ? why : "position_fits");
         else if (quantity != position->lots * position->lot_size)
@@ -412,11 +344,12 @@ take_kept(struct load *load, const PGresult *result)
                 uint32_t outcome = 0;
                 uint32_t reason = 0;
                 uint32_t limiter = 0;
-                bool good = cell_u64(result, row, 0, &kept->kept_no) &&
+                bool good = cell_u64_or_0(result, row, 0, &kept->kept_no) &&
                             cell_enum(result, row, 1, event_signal_type_name, SIGNAL_TYPE_END, &type) &&
                             cell_name(result, row, 2, kept->instrument) && cell_layer(result, row, 3, &kept->layer) &&
                             cell_i64(result, row, 4, &kept->signal_at_us) && cell_i64(result, row, 5, &kept->arrived_at_us) &&
-                            cell_u64(result, row, 6, &kept->seq) && cell_enum(result, row, 7, event_outcome_name, OUTCOME_END, &outcome) &&
+                            cell_u64_or_0(result, row, 6, &kept->seq) &&
+                            cell_enum(result, row, 7, event_outcome_name, OUTCOME_END, &outcome) &&
                             cell_enum(result, row, 8, event_reason_name, REASON_END, &reason) &&
                             cell_enum(result, row, 9, event_limiter_name, LIMITER_END, &limiter) &&
                             cell_i64(result, row, 10, &kept->lots) && cell_e6(result, row, 11, &kept->pnl_e6);
@@ -534,8 +467,9 @@ check_against_stored(struct load *load)
 
         struct core_figures figures;
         core_figures(load->core, &figures);
-        bool same = core_digest_equal(report->digest, report->digest_stored) && load->risk_e6 == figures.risk_amount_e6 &&
-                    load->vol_e6 == figures.vol_amount_e6 && load->margin_e6 == figures.margin_used_e6 && load->problem_before[0] == '\0';
+        bool same = core_digest_equal(report->digest, report->digest_stored) && !load->is_derived &&
+                    load->risk_e6 == figures.risk_amount_e6 && load->vol_e6 == figures.vol_amount_e6 &&
+                    load->margin_e6 == figures.margin_used_e6 && load->problem_before[0] == '\0';
         if (load->edits_count > 0) {
                 if (report->problem != RECOVERY_OK)
                         return;
@@ -581,7 +515,7 @@ load_replay(struct core *core, const PGresult *result, uint64_t *seq, const char
         bool good = true;
         for (int row = 0; row < PQntuples(result) && good; row++) {
                 struct event event = {0};
-                good = cell_u64(result, row, 0, seq);
+                good = cell_u64_or_0(result, row, 0, seq);
                 event.kind = event_kind_of(PQgetvalue(result, row, 1));
                 event.more = PQgetvalue(result, row, 2)[0] == 't';
                 *why = "event_is_readable";

@@ -4,7 +4,7 @@ persister_libpersister_a_SOURCES = \
 	%D%/batch.c %D%/batch.h %D%/db_conn.c %D%/db_conn.h %D%/db_problem.c %D%/db_problem.h %D%/db_target.c %D%/db_target.h \
 	%D%/intake.c %D%/intake.h %D%/params.c %D%/params.h %D%/row_index.c %D%/row_index.h %D%/rows.c %D%/rows.h \
 	%D%/statements.c %D%/statements.h %D%/store.c %D%/store.h \
-	%D%/event_json.c %D%/event_json.h %D%/load.c %D%/load.h %D%/migrate.c %D%/migrate.h \
+	%D%/event_json.c %D%/event_json.h %D%/cell.c %D%/cell.h %D%/load.c %D%/load.h %D%/migrate.c %D%/migrate.h \
 	%D%/verify.c %D%/verify.h %D%/verbs.c %D%/verbs.h
 
 pmlibexec_PROGRAMS += pm-persister

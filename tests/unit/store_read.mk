@@ -1,5 +1,5 @@
 # Unit tests of persister/'s reading side: the schema's files, events as JSON, stored state.
-store_read_tests = tests/unit/test_event_json tests/unit/test_migrate
+store_read_tests = tests/unit/test_event_json tests/unit/test_migrate tests/unit/test_load
 check_PROGRAMS += $(store_read_tests)
 TESTS += $(store_read_tests)
 store_read_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) $(LIBPQ_CFLAGS)
@@ -8,3 +8,5 @@ tests_unit_test_event_json_CFLAGS = $(store_read_cflags)
 tests_unit_test_event_json_LDADD = $(store_read_libs)
 tests_unit_test_migrate_CFLAGS = $(store_read_cflags)
 tests_unit_test_migrate_LDADD = $(store_read_libs)
+tests_unit_test_load_CFLAGS = $(store_read_cflags)
+tests_unit_test_load_LDADD = $(store_read_libs)
