@@ -37,8 +37,9 @@ static void add_warnings(struct status *status);
 void
 status_set_worker_report(struct status *status, const struct msg_worker_report *report)
 {
+        /* A worker that has not been rehydrated yet has no portfolio to speak of. */
         status->portfolio = (struct status_portfolio){
-                .known = true,
+                .known = report->incarnation != 0,
                 .initial_capital_e6 = report->initial_capital_e6,
                 .closed_equity_e6 = report->closed_equity_e6,
                 .equity_high_e6 = report->equity_high_e6,

@@ -251,7 +251,7 @@ print_portfolio(const struct screen *screen, const struct status *status)
         const struct status_portfolio *portfolio = &status->portfolio;
         char a[MONEY_SIZE], b[MONEY_SIZE], c[MONEY_SIZE], d[MONEY_SIZE];
         if (!portfolio->known) {
-                fprintf(screen->out, "Portfolio  not known: the worker is not up\n");
+                fprintf(screen->out, "Portfolio  not known: no worker has it now\n");
                 return;
         }
         fprintf(screen->out, "Portfolio  equity %s closed, %s blended, %s high, %s unrealized\n",
@@ -271,7 +271,7 @@ print_signals(const struct screen *screen, const struct status *status)
         const struct status_signals *signals = &status->signals;
         char at[CLOCK_TEXT_SIZE] = "never";
         if (!signals->known) {
-                fprintf(screen->out, "Signals    not known: the worker is not up\n");
+                fprintf(screen->out, "Signals    not known: no worker is up\n");
                 return;
         }
         if (signals->last_signal_at_us != 0)

@@ -12,6 +12,7 @@
 #include "supervisor/control_client.h"
 #include "supervisor/daemon.h"
 #include "supervisor/probe.h"
+#include "supervisor/rundir.h"
 
 /* After its own deadline a stop still has to end by TERM and KILL, and the database closes last. */
 #define STOP_GRACE_MS 10000
@@ -44,6 +45,9 @@ verb_life_start(struct verb_call *call)
         if (exit_code != VERB_OK)
                 return exit_code;
         int64_t timeout_ms = call->options.timeout_ms != 0 ? call->options.timeout_ms : call->config.start_timeout_ms;
+        /* The daemon has no stderr, so it always has a log file. */
+        if (call->config.log_file[0] == '\0')
+                rundir_default_log(&call->config, call->config.log_file);
         switch (daemon_start(call->config.log_file, timeout_ms, call->source.sets_count > 0, &ready_fd, &exit_code)) {
         case DAEMON_FAILED:
         case DAEMON_PARENT: return exit_code;

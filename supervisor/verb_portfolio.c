@@ -73,6 +73,14 @@ carry_out(const struct verb_call *call, enum control_verb verb, int64_t amount_e
         return code;
 }
 
+/* A body may end with newlines of its own, or not. */
+static void
+cut_line_ends(struct http_client_answer *answer)
+{
+        while (answer->body_size > 0 && (answer->body[answer->body_size - 1] == '\n' || answer->body[answer->body_size - 1] == '\r'))
+                answer->body[--answer->body_size] = '\0';
+}
+
 int
 verb_portfolio_positions(struct verb_call *call)
 {
@@ -85,6 +93,7 @@ verb_portfolio_positions(struct verb_call *call)
                 return verb_call_fail(VERB_NOT_RUNNING, "%s", error);
         if (status != HTTP_CLIENT_OK)
                 return verb_call_fail(VERB_FAILED, "%s", error);
+        cut_line_ends(&answer);
         struct json_object *object = json_tokener_parse(answer.body);
         struct json_object *positions = NULL;
         int code = VERB_OK;
@@ -156,6 +165,7 @@ verb_portfolio_send(struct verb_call *call)
                 if (status != HTTP_CLIENT_OK) {
                         code = verb_call_fail(status == HTTP_CLIENT_UNREACHABLE ? VERB_NOT_RUNNING : VERB_FAILED, "%s", error);
                 } else {
+                        cut_line_ends(&answer);
                         printf("%d %s\n", answer.code, answer.body);
                         code = answer.code >= 200 && answer.code < 300 ? VERB_OK : VERB_FAILED;
                         http_client_answer_fini(&answer);

@@ -451,6 +451,19 @@ START_TEST(another_starting_capital_in_the_config_is_a_warning)
 }
 END_TEST
 
+START_TEST(a_worker_without_state_has_no_portfolio_to_show)
+{
+        struct status status = running();
+        struct msg_worker_report report = {.received_count = 3, .unavailable_count = 3};
+        status.initial_capital_config_e6 = 5000000000000;
+        status_set_worker_report(&status, &report);
+        status_judge(&status);
+        ck_assert(!status.portfolio.known);
+        ck_assert(status.signals.known);
+        ck_assert_uint_eq(status.warnings_count, 0);
+}
+END_TEST
+
 START_TEST(colour_is_there_only_when_asked_for)
 {
         char *text = NULL;
@@ -498,6 +511,7 @@ main(void)
         tcase_add_test(tests, what_is_worse_hides_what_is_better);
         tcase_add_test(tests, a_portfolio_that_is_not_sound_is_degraded_and_says_the_rule);
         tcase_add_test(tests, another_starting_capital_in_the_config_is_a_warning);
+        tcase_add_test(tests, a_worker_without_state_has_no_portfolio_to_show);
         tcase_add_test(tests, colour_is_there_only_when_asked_for);
         tcase_add_test(tests, long_texts_are_cut_at_a_character);
         suite_add_tcase(suite, tests);
