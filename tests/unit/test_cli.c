@@ -387,11 +387,14 @@ START_TEST(the_packaged_completion_is_the_printed_one)
 END_TEST
 
 /* mdoc writes "--json" as "-json" after .Fl and in the source as "Fl -json". */
-START_TEST(the_manual_names_every_verb_and_option)
+START_TEST(the_manual_and_the_readme_name_every_verb)
 {
         char wanted[128];
         char *manual = read_tree_file("packaging/man/pm-supervisor.8");
+        char *readme = read_tree_file("README.md");
         for (size_t i = 0; i < cli_verbs_count; i++) {
+                snprintf(wanted, sizeof(wanted), "`%s", cli_verbs[i].name);
+                ck_assert_msg(strstr(readme, wanted) != NULL, "README.md has no \"%s\"", wanted);
                 snprintf(wanted, sizeof(wanted), ".It Cm %s", cli_verbs[i].name);
                 ck_assert_msg(strstr(manual, wanted) != NULL, "the manual has no \"%s\"", wanted);
         }
@@ -399,6 +402,7 @@ START_TEST(the_manual_names_every_verb_and_option)
                 snprintf(wanted, sizeof(wanted), "Fl %s", cli_options[i].name + 1);
                 ck_assert_msg(strstr(manual, wanted) != NULL, "the manual has no \"%s\"", wanted);
         }
+        free(readme);
         free(manual);
 }
 END_TEST
@@ -514,7 +518,7 @@ main(void)
         tcase_add_test(tests, a_held_lock_of_a_child_is_dead_but_lock_file);
         tcase_add_test(tests, dump_fsm_prints_what_main_lends);
         tcase_add_test(tests, the_packaged_completion_is_the_printed_one);
-        tcase_add_test(tests, the_manual_names_every_verb_and_option);
+        tcase_add_test(tests, the_manual_and_the_readme_name_every_verb);
         tcase_add_loop_test(tests, start_understands_what_the_daemon_tells, 0, (int)countof(daemon_cases));
         tcase_add_test(tests, start_gives_up_waiting_with_the_reason);
         tcase_add_test(tests, start_makes_a_daemon_and_reports);
