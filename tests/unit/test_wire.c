@@ -2,6 +2,7 @@
 #include "common/wire.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -525,6 +526,19 @@ fill_batch(struct msg *msg, struct event *events, uint32_t count, const char *bo
         *msg = (struct msg){.type = MSG_EVENT_BATCH, .event_batch.first_seq = 1, .event_batch.events = {events, count}};
 }
 
+START_TEST(wire_dies_rather_than_cut_what_is_stored)
+{
+        static char body[PM_BODY_SIZE_MAX + 1];
+        struct event event;
+        struct wire_buffer buffer;
+        struct msg msg;
+        wire_buffer_init(&buffer);
+        fill_batch(&msg, &event, 1, body, sizeof body);
+        (void)!wire_encode(&msg, &buffer);
+        wire_buffer_fini(&buffer);
+}
+END_TEST
+
 START_TEST(wire_refuses_what_is_over_a_message)
 {
         struct event *events = calloc(PM_BATCH_EVENTS_MAX, sizeof *events);
@@ -633,6 +647,7 @@ main(void)
         tcase_add_test(tcase, wire_refuses_events_out_of_their_limits);
         tcase_add_test(tcase, wire_takes_integers_of_every_length);
         tcase_add_test(tcase, wire_cuts_long_sentences_between_characters);
+        tcase_add_test_raise_signal(tcase, wire_dies_rather_than_cut_what_is_stored, SIGABRT);
         tcase_add_test(tcase, wire_refuses_what_is_over_a_message);
         tcase_add_test(tcase, wire_does_not_allocate_once_it_is_warm);
         tcase_add_test(tcase, wire_without_memory_says_so_and_goes_on);
