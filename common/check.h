@@ -10,10 +10,10 @@
 #define countof(array) (sizeof(array) / sizeof((array)[0]))
 
 /* An invariant of ours: false means a bug, never bad input. Prints place and text to stderr, then abort(). */
-#define PM_ASSERT(condition) \
-        do { \
-                if (__builtin_expect(!(condition), 0)) \
-                        check_failed(__FILE__, __LINE__, #condition); \
+#define PM_ASSERT(condition)                                                                                                               \
+        do {                                                                                                                               \
+                if (__builtin_expect(!(condition), 0))                                                                                     \
+                        check_failed(__FILE__, __LINE__, #condition);                                                                      \
         } while (0)
 
 /* A place that cannot be reached while the program is right. */

@@ -90,12 +90,7 @@ enum limiter {
 };
 
 /* Why a position closed. */
-enum close_cause {
-        CLOSE_NONE = 0,
-        CLOSE_EXIT_SIGNAL = 1,
-        CLOSE_PM_STOP_HIT = 2,
-        CLOSE_END
-};
+enum close_cause { CLOSE_NONE = 0, CLOSE_EXIT_SIGNAL = 1, CLOSE_PM_STOP_HIT = 2, CLOSE_END };
 
 /* A named figure that led to a decision; shown in the answer and in signal_log. Micro-units all. */
 enum figure_id {
@@ -152,13 +147,13 @@ enum event_kind {
         EVENT_PAUSE = 5,              /* entries blocked, or again allowed */
 
         /* Signals and what they did. */
-        EVENT_SIGNAL = 10,           /* the fate of one logged signal */
+        EVENT_SIGNAL = 10, /* the fate of one logged signal */
         EVENT_POSITION_OPENED = 11,
         EVENT_POSITION_TRAILED = 12, /* highest close or stop moved */
         EVENT_POSITION_CLOSED = 13,
-        EVENT_TICK = 14,             /* a processed MARKET_DATA */
-        EVENT_KEPT_EVICTED = 15,     /* the oldest kept signals are forgotten */
-        EVENT_PROBE = 16,            /* a drill's signal: touches no money, left out of the digest */
+        EVENT_TICK = 14,         /* a processed MARKET_DATA */
+        EVENT_KEPT_EVICTED = 15, /* the oldest kept signals are forgotten */
+        EVENT_PROBE = 16,        /* a drill's signal: touches no money, left out of the digest */
 
         /* State as it is. Sent in snapshots; stored only after PORTFOLIO_ADJUSTED and in checkpoints. */
         EVENT_LOAD_PORTFOLIO = 40,
@@ -207,8 +202,8 @@ struct event_position {
         char instrument[PM_INSTRUMENT_NAME_SIZE];
         uint8_t layer;
         int64_t lots;
-        int64_t entry_at_us;      /* the signal's time */
-        int64_t entry_price_e6;   /* the fill */
+        int64_t entry_at_us;    /* the signal's time */
+        int64_t entry_price_e6; /* the fill */
         int64_t signal_price_e6;
         int64_t initial_stop_e6;
         int64_t current_stop_e6;

@@ -33,8 +33,8 @@ struct field {
         const char *name;
         enum field_type type;
         uint32_t offset;
-        uint32_t limit;                 /* FIELD_ENUM, FIELD_TEXT */
-        const char *(*enum_name)(int);  /* FIELD_ENUM: stable lower-case name, NULL for an unknown value */
+        uint32_t limit;                /* FIELD_ENUM, FIELD_TEXT */
+        const char *(*enum_name)(int); /* FIELD_ENUM: stable lower-case name, NULL for an unknown value */
 };
 
 #endif

@@ -34,10 +34,10 @@ enum store_problem {
         STORE_PROBLEM_TOO_MANY = 5, /* connections */
         STORE_PROBLEM_READ_ONLY = 6,
         STORE_PROBLEM_DISK_FULL = 7,
-        STORE_PROBLEM_LOCKED = 8,     /* lock or statement timeout */
-        STORE_PROBLEM_SCHEMA = 9,     /* tables missing, too new, edited migration */
+        STORE_PROBLEM_LOCKED = 8,       /* lock or statement timeout */
+        STORE_PROBLEM_SCHEMA = 9,       /* tables missing, too new, edited migration */
         STORE_PROBLEM_OTHER_OWNER = 10, /* another instance holds the advisory lock */
-        STORE_PROBLEM_REFUSED = 11,   /* the server refuses these contents for good */
+        STORE_PROBLEM_REFUSED = 11,     /* the server refuses these contents for good */
         STORE_PROBLEM_OTHER = 12,
         STORE_PROBLEM_END
 };
@@ -82,7 +82,7 @@ enum msg_type {
         MSG_REPORT_ASK = 19,
         MSG_WORKER_REPORT = 20,
         MSG_PERSISTER_REPORT = 21,
-        MSG_COMMAND = 22,        /* capital, pause: the operator's orders that become events */
+        MSG_COMMAND = 22, /* capital, pause: the operator's orders that become events */
         MSG_COMMAND_RESULT = 23,
         MSG_TYPE_END
 };
@@ -135,7 +135,7 @@ struct msg_snapshot_begin {
 
 struct msg_snapshot_part {
         uint64_t incarnation;
-        uint32_t part_no; /* from 0 */
+        uint32_t part_no;         /* from 0 */
         struct event_span events; /* LOAD events */
 };
 
@@ -163,7 +163,7 @@ struct msg_go {
 struct msg_event_batch {
         uint64_t incarnation;
         uint64_t first_seq;
-        struct digest digest; /* of the sender's state after the last event */
+        struct digest digest;     /* of the sender's state after the last event */
         struct event_span events; /* whole signals only */
 };
 
@@ -272,14 +272,7 @@ struct msg_persister_report {
         enum store_problem problem;
 };
 
-enum command_kind {
-        COMMAND_NONE = 0,
-        COMMAND_DEPOSIT = 1,
-        COMMAND_WITHDRAW = 2,
-        COMMAND_PAUSE = 3,
-        COMMAND_RESUME = 4,
-        COMMAND_KIND_END
-};
+enum command_kind { COMMAND_NONE = 0, COMMAND_DEPOSIT = 1, COMMAND_WITHDRAW = 2, COMMAND_PAUSE = 3, COMMAND_RESUME = 4, COMMAND_KIND_END };
 
 struct msg_command {
         uint64_t request_id;
@@ -333,9 +326,9 @@ struct msg_desc {
 
 /* The row of a type, NULL when there is no such type. */
 const struct msg_desc *msg_desc_of(int type);
-const char *msg_role_name(int role);                         /* "worker" */
-const char *msg_store_problem_name(int problem);             /* "unreachable" */
-const char *msg_recovery_problem_name(int problem);          /* "DB_UNAVAILABLE" */
-const char *msg_batch_refusal_name(int refusal);             /* "incarnation" */
+const char *msg_role_name(int role);                /* "worker" */
+const char *msg_store_problem_name(int problem);    /* "unreachable" */
+const char *msg_recovery_problem_name(int problem); /* "DB_UNAVAILABLE" */
+const char *msg_batch_refusal_name(int refusal);    /* "incarnation" */
 
 #endif
