@@ -46,7 +46,7 @@ static const struct sqlstate_row sqlstate_rows[] = {
 static const char *const advice[STORE_PROBLEM_END] = {
         [STORE_PROBLEM_NONE] = "",
         [STORE_PROBLEM_STARTING] = "wait a moment",
-        [STORE_PROBLEM_UNREACHABLE] = "it is tried again by itself; see that the server runs: pg_lsclusters, pm-supervisor check-db",
+        [STORE_PROBLEM_UNREACHABLE] = "see that the server runs: pg_lsclusters, pm-supervisor check-db; the service tries again by itself",
         [STORE_PROBLEM_AUTH] = "check user and password in database_config.json, pg_hba.conf and the grants, then: pm-supervisor check-db",
         [STORE_PROBLEM_NO_DATABASE] = "create it: createdb -O USER DATABASE, then: pm-supervisor migrate",
         [STORE_PROBLEM_TOO_MANY] = "raise max_connections or end idle sessions (SELECT pid, application_name FROM pg_stat_activity)",
@@ -56,7 +56,7 @@ static const char *const advice[STORE_PROBLEM_END] = {
         [STORE_PROBLEM_SCHEMA] = "run: pm-supervisor migrate",
         [STORE_PROBLEM_OTHER_OWNER] = "one portfolio has one writer: stop the other instance, or give this one its own database or role",
         [STORE_PROBLEM_REFUSED] = "see the server's log for the constraint; the signal is recorded as store_refused",
-        [STORE_PROBLEM_OTHER] = "see the server's log; it is tried again by itself",
+        [STORE_PROBLEM_OTHER] = "see the server's log; the service tries again by itself",
 };
 
 enum store_problem

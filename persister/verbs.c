@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include <json-c/json.h>
 
+#include "common/clock.h"
 #include "common/config.h"
 #include "common/exit_code.h"
 #include "persister/db_problem.h"
@@ -44,38 +46,59 @@ read_conninfo(struct verb_args *args, char error[CONFIG_ERROR_SIZE])
         return VERB_OK;
 }
 
+/* One attempt of at most timeout_ms. Verbose while connecting, because only then libpq tells the SQLSTATE of a refusal. */
+static PGconn *
+connect_within(const char *const *keywords, const char *const *values, int64_t timeout_ms, bool *in_time)
+{
+        int64_t deadline_us = clock_monotonic_us() + timeout_ms * 1000;
+        PGconn *connection = PQconnectStartParams(keywords, values, 0);
+        PM_ASSERT(connection != NULL);
+        PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+        PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+        *in_time = true;
+        while (PQstatus(connection) != CONNECTION_BAD && wants != PGRES_POLLING_OK && wants != PGRES_POLLING_FAILED) {
+                struct pollfd socket = {.fd = PQsocket(connection), .events = wants == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+                int64_t left_ms = (deadline_us - clock_monotonic_us()) / 1000;
+                if (left_ms <= 0) {
+                        *in_time = false;
+                        return connection;
+                }
+                int ready = poll(&socket, 1, (int)(left_ms < INT32_MAX ? left_ms : INT32_MAX));
+                if (ready > 0)
+                        wants = PQconnectPoll(connection);
+        }
+        PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+        return connection;
+}
+
 /* Host after host, as the service does; the last problem is told when none answers. */
 static PGconn *
 connect_to(const struct verb_args *args, struct db_problem *problem)
 {
         struct db_target target;
-        char timeout[24];
-        PGconn *connection = NULL;
         if (db_target_init(&target, &args->conninfo, args->config.name, args->config.connect_timeout_ms,
                            args->config.statement_timeout_ms) != DB_TARGET_OK) {
                 db_problem_set(problem, NULL, "the lists of hosts and ports in the database config do not fit together",
                                "the database config");
                 return NULL;
         }
-        snprintf(timeout, sizeof timeout, "%" PRId64, (args->config.connect_timeout_ms + 999) / 1000);
         for (uint32_t host_no = 0; host_no < target.hosts_count; host_no++) {
-                const char *keywords[DB_TARGET_PARAMS_MAX + 2];
-                const char *values[DB_TARGET_PARAMS_MAX + 2];
+                const char *keywords[DB_TARGET_PARAMS_MAX + 1];
+                const char *values[DB_TARGET_PARAMS_MAX + 1];
+                bool in_time;
                 db_target_select(&target, host_no);
-                uint32_t count = 0;
-                for (; count < target.count; count++) {
-                        keywords[count] = target.keywords[count];
+                for (uint32_t i = 0; i < target.count; i++) {
+                        keywords[i] = target.keywords[i];
                         /* Not the persister's name: what a verb writes is an edit like any other, and it holds no lock of the service. */
-                        values[count] = strcmp(keywords[count], "application_name") == 0 ? "pm-supervisor verb" : target.values[count];
+                        values[i] = strcmp(keywords[i], "application_name") == 0 ? "pm-supervisor verb" : target.values[i];
                 }
-                keywords[count] = "connect_timeout";
-                values[count++] = timeout;
-                keywords[count] = NULL;
-                values[count] = NULL;
-                connection = PQconnectdbParams(keywords, values, 0);
-                if (PQstatus(connection) == CONNECTION_OK)
+                keywords[target.count] = NULL;
+                values[target.count] = NULL;
+                PGconn *connection = connect_within(keywords, values, args->config.connect_timeout_ms, &in_time);
+                if (in_time && PQstatus(connection) == CONNECTION_OK)
                         return connection;
-                db_problem_set_connect(problem, PQerrorMessage(connection), target.place);
+                db_problem_set_connect(problem, in_time ? PQerrorMessage(connection) : "no answer within database.connect_timeout_ms",
+                                       target.place);
                 PQfinish(connection);
         }
         return NULL;
@@ -227,7 +250,7 @@ verbs_main(int argc, char **argv)
 {
         char error[CONFIG_ERROR_SIZE] = "";
         struct verb_args args = {.conninfo_fd = -1};
-        struct db_problem problem;
+        struct db_problem problem = {0};
         config_init(&args.config);
         int code = parse(argc, argv, &args, error);
         if (code == VERB_OK)
