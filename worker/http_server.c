@@ -30,14 +30,16 @@
 #define ANSWER_TIME_LEFT_US (1500 * 1000)
 #define RETRY_AFTER_S "5"
 
-/* A connection and the one request on it. evhttp frees a connection without telling when it closed before a first
- * request, so we hold a reference on its bufferevent: freed by evhttp, it has lost its callbacks, and the sweep sees that. */
+/* A connection and the one request on it. evhttp tells of a connection's end through its close callback, but shows the
+ * connection only with its first request. So we take it from its bufferevent, whose callbacks' argument it is, at the end
+ * of the turn in which it was accepted. (A reference on the bufferevent instead would keep its events alive after the
+ * descriptor was closed and given to somebody else.) */
 struct http_request {
         struct http_server *server;
         TAILQ_ENTRY(http_request) link;
-        struct bufferevent *bufferevent;   /* a reference of ours; NULL: the connection is gone */
-        struct evhttp_request *evrequest;  /* being handled, or its answer is on its way */
-        struct evhttp_connection *counted; /* the connection whose close callback is ours */
+        struct bufferevent *bufferevent;      /* NULL: the connection is gone */
+        struct evhttp_connection *connection; /* its close callback is ours; NULL: not known yet, or gone */
+        struct evhttp_request *evrequest;     /* being handled, or its answer is on its way */
         bool answered;
         int kept_status;
         int64_t reading_since_us; /* the read deadline counts from here; 0: nothing is being read */
@@ -64,6 +66,7 @@ struct http_server {
         uint32_t next_id;
         uint32_t busy_count;
         uint32_t open_count;
+        uint32_t new_count;  /* the last so many of open have no connection yet */
         uint32_t never_used; /* places of pool from here on were never touched */
         struct request_list open;
         struct request_list unused;
@@ -77,6 +80,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *owner);
 static void on_accept_error(struct evconnlistener *listener, void *owner);
 static void on_evrequest(struct evhttp_request *evrequest, void *owner);
 static void on_sweep(void *owner);
+static void on_turn_end(void *owner);
 static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *owner);
 
 /* -------- life of the server -------- */
@@ -136,6 +140,7 @@ http_server_new(struct http_server **result, struct loop *loop, const struct htt
         if (server->listener == NULL || evhttp_bind_listener(server->http, server->listener) == NULL)
                 goto no_memory;
         evconnlistener_set_error_cb(server->listener, on_accept_error);
+        loop_at_turn_end(loop, on_turn_end, server);
         return HTTP_SERVER_OK;
 no_memory:
         LOG_ERROR("event=http_failed msg=\"no memory for the HTTP server\"");
@@ -145,7 +150,6 @@ failed:
         return HTTP_SERVER_ERROR;
 }
 
-/* Gives back our reference; what evhttp holds is its own. */
 static void
 let_go(struct http_request *request)
 {
@@ -154,11 +158,10 @@ let_go(struct http_request *request)
                 return;
         if (request->fd >= 0 && server->by_fd[request->fd] == request)
                 server->by_fd[request->fd] = NULL;
-        if (request->counted != NULL)
-                evhttp_connection_set_closecb(request->counted, NULL, NULL);
-        request->counted = NULL;
+        if (request->connection != NULL)
+                evhttp_connection_set_closecb(request->connection, NULL, NULL);
         (void)evbuffer_remove_cb(bufferevent_get_input(request->bufferevent), on_input, request);
-        bufferevent_decref(request->bufferevent);
+        request->connection = NULL;
         request->bufferevent = NULL;
 }
 
@@ -288,8 +291,9 @@ on_accept(struct event_base *base, void *owner)
         struct http_request *request = take_place(server);
         if (request == NULL)
                 return bufferevent;
-        bufferevent_incref(bufferevent);
+        bufferevent_incref(bufferevent); /* till the end of the turn: evhttp may yet fail for memory, and free it */
         request->bufferevent = bufferevent;
+        server->new_count++;
         request->reading_since_us = clock_monotonic_us();
         (void)evbuffer_add_cb(bufferevent_get_input(bufferevent), on_input, request);
         if (server->open_count >= server->options.connections_max && server->accepting)
@@ -315,7 +319,7 @@ on_close(struct evhttp_connection *connection, void *owner)
 {
         struct http_request *request = owner;
         (void)connection;
-        request->counted = NULL;
+        request->connection = NULL; /* evhttp is freeing it */
         if (request->stream_next != NULL) {
                 /* evhttp has cut the stream's request off from the connection, and leaves it to us. */
                 struct evhttp_request *evrequest = request->evrequest;
@@ -327,14 +331,29 @@ on_close(struct evhttp_connection *connection, void *owner)
         forget_connection(request);
 }
 
-static bool
-was_freed(struct bufferevent *bufferevent)
+/* Connections of this turn get their close callback. */
+static void
+on_turn_end(void *owner)
 {
-        bufferevent_data_cb on_read, on_write;
-        bufferevent_event_cb on_event;
-        void *arg;
-        bufferevent_getcb(bufferevent, &on_read, &on_write, &on_event, &arg);
-        return on_read == NULL && on_write == NULL && on_event == NULL;
+        struct http_server *server = owner;
+        struct http_request *request = TAILQ_LAST(&server->open, request_list);
+        for (; server->new_count > 0; server->new_count--) {
+                struct http_request *before = TAILQ_PREV(request, request_list, link);
+                struct bufferevent *bufferevent = request->bufferevent;
+                bufferevent_data_cb on_read, on_write;
+                bufferevent_event_cb on_event;
+                void *connection;
+                bufferevent_getcb(bufferevent, &on_read, &on_write, &on_event, &connection);
+                if (connection == NULL) {
+                        forget_connection(request);
+                } else {
+                        request->connection = connection;
+                        evhttp_connection_set_closecb(connection, on_close, request);
+                        (void)http_source_of(evhttp_connection_get_addr(connection), &request->source);
+                }
+                bufferevent_decref(bufferevent);
+                request = before;
+        }
 }
 
 static void
@@ -347,9 +366,7 @@ on_sweep(void *owner)
                 next = TAILQ_NEXT(request, link);
                 if (request->bufferevent == NULL)
                         continue;
-                if (was_freed(request->bufferevent)) {
-                        forget_connection(request);
-                } else if (request->reading_since_us != 0 && now_us - request->reading_since_us > PM_CLIENT_DEADLINE_MS * 1000LL) {
+                if (request->reading_since_us != 0 && now_us - request->reading_since_us > PM_CLIENT_DEADLINE_MS * 1000LL) {
                         request->reading_since_us = 0;
                         (void)shutdown(bufferevent_getfd(request->bufferevent), SHUT_RDWR); /* evhttp sees the end and cleans up */
                 }
@@ -442,7 +459,7 @@ find_request(struct http_server *server, struct bufferevent *bufferevent)
 
 /* Whose request it is, from when its time counts, and by which number it is known. */
 static void
-begin_request(struct http_request *request, struct evhttp_request *evrequest, struct evhttp_connection *connection)
+begin_request(struct http_request *request, struct evhttp_request *evrequest)
 {
         int64_t now_us = clock_monotonic_us();
         int64_t latest_us = now_us + ANSWER_TIME_LEFT_US - PM_ANSWER_DEADLINE_MS * 1000LL;
@@ -452,11 +469,6 @@ begin_request(struct http_request *request, struct evhttp_request *evrequest, st
         request->id = request->server->next_id;
         request->server->next_id += 0x9e3779b1U; /* odd: all numbers come before one comes again */
         request->server->busy_count++;
-        if (request->counted == NULL) {
-                request->counted = connection;
-                evhttp_connection_set_closecb(connection, on_close, request);
-                (void)http_source_of(evhttp_connection_get_addr(connection), &request->source);
-        }
         evhttp_request_set_on_complete_cb(evrequest, on_answer_sent, request);
 }
 
@@ -499,7 +511,7 @@ on_evrequest(struct evhttp_request *evrequest, void *owner)
                 evhttp_send_reply(evrequest, 503, NULL, NULL);
                 return;
         }
-        begin_request(request, evrequest, connection);
+        begin_request(request, evrequest);
         if (!http_allow_has(server->options.allow, &request->source))
                 refuse(request, 403, "forbidden", "this source address is not on the allow list (http.allow)");
         else if (evbuffer_get_length(evhttp_request_get_input_buffer(evrequest)) > PM_BODY_SIZE_MAX) {

@@ -60,16 +60,15 @@ is_let_in(struct webhook *webhook, struct http_request *request, enum signal_cod
 {
         struct text header = http_request_header(request, SECRET_HEADER);
         const struct signal_json *parsed = &webhook->parsed;
-        bool is_open_to_all = webhook->secret.size == 0;
-        if (!is_open_to_all && ((header.data != NULL && http_secret_equals(&webhook->secret, header)) ||
-                                (parsed->has_secret && http_secret_equals(&webhook->secret, parsed->secret))))
+        if (webhook->secret.size == 0)
+                return true; /* http.allow_unauthenticated: every sender counts as known */
+        if ((header.data != NULL && http_secret_equals(&webhook->secret, header)) ||
+            (parsed->has_secret && http_secret_equals(&webhook->secret, parsed->secret)))
                 return true;
         if (!http_limits_allow(&webhook->limits, http_request_source(request), clock_monotonic_us())) {
                 answer_error(webhook, request, 429, "rate_limit_error", "too many requests from this address (http.requests_per_second)");
                 return false;
         }
-        if (is_open_to_all)
-                return true;
         answer_error(webhook, request, 401, "unauthorized",
                      code == SIGNAL_BAD_JSON ? "no right secret: the body is not JSON, so no field secret could be read behind the error"
                                              : "the field secret of the body, or the header X-PM-Secret, is missing or wrong");

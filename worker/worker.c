@@ -689,8 +689,9 @@ static void
 go_on_draining(struct worker *worker)
 {
         struct msg msg = {.type = MSG_DRAINED};
-        if (outbox_count(&worker->ingest.outbox) > 0 || replies_count(&worker->ingest.replies) > 0 ||
-            commands_waiting(&worker->commands) > 0)
+        bool is_waited_for = outbox_count(&worker->ingest.outbox) > 0 || replies_count(&worker->ingest.replies) > 0 ||
+                             commands_waiting(&worker->commands) > 0;
+        if (is_waited_for && !worker->is_drained)
                 return;
         if (!worker->is_drained) {
                 worker->is_drained = true;
@@ -707,11 +708,16 @@ static void
 on_drain_over(void *owner)
 {
         struct worker *worker = owner;
-        if (!worker->is_drained)
-                LOG_WARNING("event=drain_over pending=%u msg=\"decided and not stored within the time of the stop; their senders were told "
-                            "503\"",
-                            outbox_count(&worker->ingest.outbox));
-        leave(worker, EXIT_CODE_OK);
+        if (worker->is_drained) {
+                leave(worker, EXIT_CODE_OK);
+                return;
+        }
+        LOG_WARNING("event=drain_over pending=%u waiting=%u msg=\"decided and not stored within the time of the stop; whoever waits is "
+                    "told 503\"",
+                    outbox_count(&worker->ingest.outbox), replies_count(&worker->ingest.replies));
+        worker->is_drained = true;
+        webhook_refuse_all(&worker->webhook);
+        loop_timer_start_us(worker->drain_timer, FLUSH_MS * 1000LL);
 }
 
 static void
@@ -721,6 +727,9 @@ on_turn_end(void *owner)
         if (worker->is_work_done)
                 worker->progress++;
         worker->is_work_done = false;
+        /* Answers that wait for nothing new, such as a duplicate's when all is stored. */
+        if (replies_count(&worker->ingest.replies) > 0)
+                webhook_stored(&worker->webhook, worker->ingest.outbox.acked_seq);
         send_batches(worker);
         send_results(worker);
         arm_deadline(worker);
