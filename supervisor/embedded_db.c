@@ -317,7 +317,7 @@ step_fill(struct embedded_db *db)
         ssize_t written = write(ends[1], statements, sizeof statements - 1);
         close(ends[1]);
         snprintf(path, sizeof path, "%s/postgres", db->bin_dir);
-        const char *argv[] = {path,       "--single", "-D", db->unfinished, "-c", "exit_on_error=on", "-c", "log_min_messages=warning",
+        const char *argv[] = {path,       "--single", "-D", db->unfinished, "-c", "exit_on_error=on", "-c", "log_checkpoints=off",
                               "postgres", NULL};
         enum embedded_db_status status =
                 written == (ssize_t)(sizeof statements - 1) ? run_step(db, "postgres --single", path, argv, ends[0]) : EMBEDDED_DB_FAILED;

@@ -1,1 +1,20 @@
-# Unit tests of this part.
+# Unit tests of the supervision side of supervisor/.
+supervision_tests = tests/unit/test_child tests/unit/test_child_log tests/unit/test_embedded_db tests/unit/test_listener \
+	tests/unit/test_recovery tests/unit/test_rundir tests/unit/test_spawn
+check_PROGRAMS += $(supervision_tests)
+TESTS += $(supervision_tests)
+supervision_test_libs = supervisor/libsupervisor.a $(COMMON_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
+tests_unit_test_child_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_child_LDADD = $(supervision_test_libs)
+tests_unit_test_child_log_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_child_log_LDADD = $(supervision_test_libs)
+tests_unit_test_embedded_db_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_embedded_db_LDADD = $(supervision_test_libs)
+tests_unit_test_listener_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_listener_LDADD = $(supervision_test_libs)
+tests_unit_test_recovery_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_recovery_LDADD = $(supervision_test_libs)
+tests_unit_test_rundir_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_rundir_LDADD = $(supervision_test_libs)
+tests_unit_test_spawn_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_spawn_LDADD = $(supervision_test_libs)
