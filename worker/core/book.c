@@ -142,14 +142,21 @@ book_open(struct core *core, uint32_t index, const struct event_position *positi
 bool
 book_trail(struct core *core, uint32_t index, uint8_t layer, int64_t highest_e6, int64_t stop_e6)
 {
-        struct slot *slot = &core->slots[index];
-        struct event_position *place = &slot->positions[layer - 1];
+        struct event_position *place = &core->slots[index].positions[layer - 1];
+        int64_t before_e6;
+        int64_t after_e6;
 
-        if (!count_position(core, slot, place, -1))
+        /* Of the totals only the risk knows the stop, and it falls when the stop rises. */
+        digest_take(&core->records_digest, digest_of_position(place));
+        if (fixed_narrow(portfolio_risk(place), &before_e6) != FIXED_OK)
                 return false;
         place->highest_close_e6 = highest_e6;
         place->current_stop_e6 = stop_e6;
-        return count_position(core, slot, place, 1);
+        if (fixed_narrow(portfolio_risk(place), &after_e6) != FIXED_OK)
+                return false;
+        digest_add(&core->records_digest, digest_of_position(place));
+        core->totals.risk_e6 += after_e6 - before_e6;
+        return true;
 }
 
 bool

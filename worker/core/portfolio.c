@@ -26,16 +26,22 @@ portfolio_worth(fixed_wide move_e6, int64_t lots, int64_t point_value)
         return move_e6 * lots * point_value;
 }
 
+fixed_wide
+portfolio_risk(const struct event_position *position)
+{
+        int64_t distance_e6 = position->entry_price_e6 - position->current_stop_e6;
+        return distance_e6 > 0 ? portfolio_worth(distance_e6, position->lots, position->point_value) : 0;
+}
+
 void
 portfolio_amounts_of(const struct event_position *position, bool marked, int64_t mark_e6, struct portfolio_amounts *out)
 {
         int64_t lots = position->lots;
         int64_t value = position->point_value;
-        int64_t at_risk_e6 = position->entry_price_e6 - position->current_stop_e6;
         int64_t atr_e6 = position->atr_e6 != 0 ? position->atr_e6 : position->standin_atr_e6;
 
         out->unrealized_e6 = marked ? portfolio_worth((fixed_wide)mark_e6 - position->entry_price_e6, lots, value) : 0;
-        out->risk_e6 = at_risk_e6 > 0 ? portfolio_worth(at_risk_e6, lots, value) : 0;
+        out->risk_e6 = portfolio_risk(position);
         out->vol_e6 = portfolio_worth(atr_e6, lots, value);
         out->margin_e6 = (fixed_wide)lots * position->margin_per_lot * FIXED_ONE_E6;
 }

@@ -47,6 +47,8 @@ bool portfolio_is_equity(fixed_wide amount_e6);
 /* Rupees of a move of `move_e6` points. */
 fixed_wide portfolio_worth(fixed_wide move_e6, int64_t lots, int64_t point_value);
 
+/* What a position loses when its stop is hit, 0 when the stop is above its entry. */
+fixed_wide portfolio_risk(const struct event_position *position);
 /* Of a position by its own constants; unrealized is 0 unless marked. */
 void portfolio_amounts_of(const struct event_position *position, bool marked, int64_t mark_e6, struct portfolio_amounts *out);
 /* sign 1 adds, -1 takes away. false when an amount, or a sum other than unrealized, leaves the bounds: totals are then
