@@ -50,10 +50,10 @@ struct config {
         int64_t dedupe_max;
         /* [supervision] */
         int64_t heartbeat_ms;
-        int64_t watchdog_ms;         /* no progress for so long: the child is killed */
-        int64_t restart_budget;      /* restarts in a row before HOLD */
+        int64_t watchdog_ms;    /* no progress for so long: the child is killed */
+        int64_t restart_budget; /* restarts in a row before HOLD */
         int64_t restart_delay_max_ms;
-        int64_t restart_healthy_ms;  /* living so long refills the budget */
+        int64_t restart_healthy_ms; /* living so long refills the budget */
         int64_t hold_retry_ms;
         int64_t start_timeout_ms;
         int64_t stop_timeout_ms;
@@ -97,8 +97,8 @@ struct config_row_view {
 bool config_row(size_t i, struct config_row_view *view);
 
 /* Names of rows that differ between two configs, with whether a running service can take the new value. Calls fn for each. */
-void config_diff(const struct config *a, const struct config *b, void (*fn)(void *owner, const char *name, const char *from, const char *to, bool reloadable),
-                 void *owner);
+void config_diff(const struct config *a, const struct config *b,
+                 void (*fn)(void *owner, const char *name, const char *from, const char *to, bool reloadable), void *owner);
 
 /* Places inside run_dir and state_dir. Each returns out. */
 char *config_run_path(const struct config *config, const char *name, char out[PM_UNIX_PATH_MAX + 1]);
@@ -117,7 +117,8 @@ struct config_conninfo {
         uint32_t count;
 };
 /* fd is read to its end and closed. Unknown keywords are refused by name. */
-PM_MUST_CHECK enum config_status config_read_conninfo(int fd, const char *path, struct config_conninfo *conninfo, char error[CONFIG_ERROR_SIZE]);
+PM_MUST_CHECK enum config_status config_read_conninfo(int fd, const char *path, struct config_conninfo *conninfo,
+                                                      char error[CONFIG_ERROR_SIZE]);
 void config_conninfo_fini(struct config_conninfo *conninfo); /* wipes the password first */
 
 #endif

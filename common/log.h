@@ -21,7 +21,11 @@ bool log_is_on(enum log_level level);
 /* fields is logfmt text: "event=batch_sent count=%u". Values with spaces are the caller's to quote; log_quote helps. */
 void log_write(enum log_level level, const char *fields, ...) __attribute__((format(printf, 2, 3)));
 
-#define LOG_DEBUG(...) do { if (log_is_on(LOG_DEBUG)) log_write(LOG_DEBUG, __VA_ARGS__); } while (0)
+#define LOG_DEBUG(...)                                                                                                                     \
+        do {                                                                                                                               \
+                if (log_is_on(LOG_DEBUG))                                                                                                  \
+                        log_write(LOG_DEBUG, __VA_ARGS__);                                                                                 \
+        } while (0)
 #define LOG_INFO(...) log_write(LOG_INFO, __VA_ARGS__)
 #define LOG_WARNING(...) log_write(LOG_WARNING, __VA_ARGS__)
 #define LOG_ERROR(...) log_write(LOG_ERROR, __VA_ARGS__)

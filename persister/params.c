@@ -211,7 +211,7 @@ params_bool(struct params *params, bool value)
 void
 params_e6(struct params *params, int64_t value_e6)
 {
-        char text[FIXED_TEXT_SIZE];
+        char text[FIXED_TEXT_SIZE] = "";
         add_scratch(params, text, fixed_format(value_e6, text));
 }
 

@@ -32,7 +32,7 @@ struct http_route {
 };
 
 struct http_options {
-        int listen_fd;                   /* listening already; not closed */
+        int listen_fd; /* listening already; not closed */
         uint32_t connections_max;
         const struct http_allow *allow;  /* kept */
         const struct http_route *routes; /* kept */

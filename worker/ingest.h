@@ -23,7 +23,7 @@ struct ingest_counts {
         uint64_t pyramids_blocked;
         uint64_t exits_executed;
         uint64_t positions_closed;
-        uint64_t unavailable; /* answered 503 */
+        uint64_t unavailable;      /* answered 503 */
         int64_t last_signal_at_us; /* wall clock, of the last one decided; 0: none */
 };
 

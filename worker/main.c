@@ -104,7 +104,7 @@ parse_arguments(int argc, char **argv, struct arguments *arguments)
 static int
 read_secret(int fd, struct http_secret *secret)
 {
-        uint8_t bytes[PM_SECRET_SIZE_MAX + 2];
+        uint8_t bytes[PM_SECRET_SIZE_MAX + 2] = {0};
         size_t size = 0;
         *secret = (struct http_secret){.size = 0};
         while (size < sizeof(bytes)) {

@@ -29,8 +29,8 @@ struct rehydrate {
         uint64_t events_taken;
         enum recovery_problem problem;
         int64_t begun_us;
-        int64_t load_us;  /* begin to end */
-        int64_t check_us; /* recomputation and comparison */
+        int64_t load_us;                    /* begin to end */
+        int64_t check_us;                   /* recomputation and comparison */
         char detail[REHYDRATE_DETAIL_SIZE]; /* why it is BROKEN */
 };
 
@@ -40,7 +40,8 @@ PM_MUST_CHECK enum rehydrate_status rehydrate_begin(struct rehydrate *rehydrate,
                                                     int64_t now_us);
 PM_MUST_CHECK enum rehydrate_status rehydrate_part(struct rehydrate *rehydrate, const struct msg_snapshot_part *part);
 /* clock_us gives monotonic time: the loading ends when this is called, the checks take their own time. */
-PM_MUST_CHECK enum rehydrate_status rehydrate_end(struct rehydrate *rehydrate, const struct msg_snapshot_end *end, int64_t (*clock_us)(void));
+PM_MUST_CHECK enum rehydrate_status rehydrate_end(struct rehydrate *rehydrate, const struct msg_snapshot_end *end,
+                                                  int64_t (*clock_us)(void));
 /* The link went down meanwhile: what was loaded is dropped. */
 void rehydrate_abandon(struct rehydrate *rehydrate);
 

@@ -24,9 +24,9 @@ struct replies_entry {
 struct replies {
         struct replies_entry *ring;
         uint32_t first;
-        uint32_t used;          /* places, expired ones included */
-        uint32_t waiting;       /* requests */
-        int64_t deadline_us;    /* no request's deadline is earlier; INT64_MAX: none */
+        uint32_t used;       /* places, expired ones included */
+        uint32_t waiting;    /* requests */
+        int64_t deadline_us; /* no request's deadline is earlier; INT64_MAX: none */
 };
 
 PM_MUST_CHECK enum replies_status replies_init(struct replies *replies);

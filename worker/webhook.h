@@ -16,13 +16,14 @@ struct webhook {
         struct ingest *ingest;
         struct http_secret secret;
         struct http_limits limits;
-        struct replies parked; /* requests that wait for the worker to be open */
+        struct replies parked;     /* requests that wait for the worker to be open */
         struct signal_json parsed; /* scratch */
         struct answer answer;      /* scratch */
 };
 
 /* ingest is kept. secret->size 0: everyone is let in. false: out of memory. */
-PM_MUST_CHECK bool webhook_init(struct webhook *webhook, struct ingest *ingest, const struct http_secret *secret, int64_t requests_per_second);
+PM_MUST_CHECK bool webhook_init(struct webhook *webhook, struct ingest *ingest, const struct http_secret *secret,
+                                int64_t requests_per_second);
 void webhook_fini(struct webhook *webhook);
 
 void webhook_on_request(struct webhook *webhook, struct http_request *request);

@@ -20,23 +20,9 @@
 #include "worker/rehydrate.h"
 #include "worker/webhook.h"
 
-enum worker_phase {
-        WORKER_WAIT_HELLO = 0,
-        WORKER_REHYDRATING,
-        WORKER_READY,
-        WORKER_OPEN,
-        WORKER_DRAINING,
-        WORKER_PHASE_END
-};
+enum worker_phase { WORKER_WAIT_HELLO = 0, WORKER_REHYDRATING, WORKER_READY, WORKER_OPEN, WORKER_DRAINING, WORKER_PHASE_END };
 
-enum worker_event {
-        WORKER_SNAPSHOT_BEGUN = 0,
-        WORKER_SNAPSHOT_LOST,
-        WORKER_SNAPSHOT_WHOLE,
-        WORKER_GO,
-        WORKER_DRAIN,
-        WORKER_EVENT_END
-};
+enum worker_event { WORKER_SNAPSHOT_BEGUN = 0, WORKER_SNAPSHOT_LOST, WORKER_SNAPSHOT_WHOLE, WORKER_GO, WORKER_DRAIN, WORKER_EVENT_END };
 
 struct worker {
         struct loop *loop;
