@@ -33,7 +33,8 @@ put(struct json_text *text, const char *bytes, size_t size)
                 text->data = data;
                 text->capacity = capacity;
         }
-        memcpy(text->data + text->size, bytes, size);
+        if (size > 0) /* an empty text may have no bytes at all */
+                memcpy(text->data + text->size, bytes, size);
         text->size += size;
         text->data[text->size] = '\0';
 }

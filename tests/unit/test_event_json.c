@@ -39,7 +39,7 @@ random_text(char *room, uint32_t limit)
                 memcpy(room + size, piece, strlen(piece));
                 size += (uint32_t)strlen(piece);
         }
-        return (struct text){room, size};
+        return (struct text){size > 0 ? room : NULL, size};
 }
 
 static int64_t
