@@ -327,7 +327,8 @@ take_facts(struct db_conn *conn, const PGresult *result)
         if (PQntuples(result) != 1)
                 return;
         conn->server.fsync_off = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
-        (void)snprintf(conn->server.version, sizeof(conn->server.version), "%s", PQgetvalue(result, 0, 1));
+        (void)snprintf(conn->server.version, sizeof(conn->server.version), "%.*s", (int)strcspn(PQgetvalue(result, 0, 1), " "),
+                       PQgetvalue(result, 0, 1)); /* "15.8", without the packager's words */
         (void)snprintf(conn->server.place, sizeof(conn->server.place), "%s", conn->target.place);
         if (is_true(result, 2))
                 db_problem_set(&conn->open_problem, "25006", "the server only takes reads", conn->target.place);

@@ -18,6 +18,9 @@
 #define RECORD_OVERDUE_US (6 * 1000000LL)
 /* For DRAINED to leave the process. */
 #define DRAINED_LEAVES_MS 20
+/* Records go when nothing else went for so long. */
+#define QUIET_US 20000
+#define PULSE_LATE_US 1000000
 /* A snapshot waits for room in the link. */
 #define SNAPSHOT_PAUSE_US 500
 
@@ -327,6 +330,7 @@ act_serve(struct persister *persister)
                         intake_open(&persister->intake, stored->incarnation, stored->last_seq);
                 records_own(&persister->records, stored->incarnation, clock_wall_us());
         }
+        persister->busy_until_us = clock_monotonic_us() + QUIET_US;
         /* What a full disk refused may be refused again: available is only who has stored it. */
         if (!persister->store.formed)
                 outlet_available(persister);
@@ -488,6 +492,14 @@ drain(struct persister *persister)
         finish_drain(persister);
 }
 
+/* Records wait for a quiet moment, so that a trade, or a worker that starts, is not held up behind one. */
+static bool
+records_may_go(const struct persister *persister, int64_t now_us)
+{
+        return persister->draining || now_us >= persister->busy_until_us ||
+               records_next_due_us(&persister->records) + RECORD_OVERDUE_US < now_us;
+}
+
 static void
 arm_pulse(struct persister *persister, int64_t now_us)
 {
@@ -495,8 +507,10 @@ arm_pulse(struct persister *persister, int64_t now_us)
 
         if (loop_timer_is_running(persister->pulse))
                 return;
-        /* A record that is due and was not sent waits for the connection: its answer turns the loop. */
-        loop_timer_start_us(persister->pulse, due_us > now_us ? due_us - now_us : 1000000);
+        if (records_are_due(&persister->records) || due_us < persister->busy_until_us)
+                due_us = persister->busy_until_us;
+        /* What is due and cannot be sent waits for the connection, whose answer turns the loop. */
+        loop_timer_start_us(persister->pulse, due_us > now_us ? due_us - now_us : PULSE_LATE_US);
 }
 
 static void
@@ -512,16 +526,19 @@ on_turn_end(void *owner)
         int64_t now_us = clock_monotonic_us();
         struct records_now now = {persister->store.stored.incarnation, persister->store.stored.last_seq, persister->last_signal_at_us};
 
-        /* A batch that cannot even be formed ends the phase, hence the second look. */
-        bool busy = persister->phase != PERSISTER_SERVING && persister->phase != PERSISTER_APPENDING;
-        if (!busy && persister->phase == PERSISTER_SERVING && records_next_due_us(&persister->records) + RECORD_OVERDUE_US < now_us)
-                busy = records_pump(&persister->records, &now, now_us);
-        busy = busy || store_pump(&persister->store);
-        busy = busy || persister->phase != PERSISTER_SERVING || take_incarnation(persister);
+        /* One flight at a time; the first of these that has something to send has it. */
+        bool can_send = persister->phase == PERSISTER_SERVING || persister->phase == PERSISTER_APPENDING;
+        can_send = can_send && persister->port.is_idle(persister->port.conn);
+        if (can_send && records_next_due_us(&persister->records) + RECORD_OVERDUE_US < now_us)
+                can_send = !records_pump(&persister->records, &now, now_us);
+        if (can_send && (store_pump(&persister->store) || persister->phase != PERSISTER_SERVING || take_incarnation(persister))) {
+                can_send = false;
+                persister->busy_until_us = now_us + QUIET_US;
+        }
         if (persister->data != NULL)
                 send_snapshot(persister);
         drain(persister);
-        if (!busy)
+        if (can_send && records_may_go(persister, now_us))
                 (void)records_pump(&persister->records, &now, now_us);
         arm_pulse(persister, now_us);
 }

@@ -92,6 +92,7 @@ struct persister {
         bool in_doubt;             /* CHECKING after a compare-and-set, not after a reconnect */
         struct load_report report; /* of the last load */
         int64_t away_since_us;     /* monotonic: our start, or when the connection went */
+        int64_t busy_until_us;     /* records wait until then */
         int64_t connect_us;
         int64_t load_us;
         bool has_row; /* of portfolio_state, while CHECKING */

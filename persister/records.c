@@ -222,6 +222,13 @@ records_pump(struct records *records, const struct records_now *now, int64_t mon
         return true;
 }
 
+bool
+records_are_due(const struct records *records)
+{
+        return records->recoveries_count > 0 || records->leadership_due || records->edits_due || records->checksums_due ||
+               records->release_due;
+}
+
 int64_t
 records_next_due_us(const struct records *records)
 {

@@ -62,6 +62,8 @@ void records_recovery(struct records *records, const struct msg_recovery_record 
 bool records_are_written(const struct records *records);
 /* Sends one thing that is due, when the connection is idle. true: it is busy now. */
 bool records_pump(struct records *records, const struct records_now *now, int64_t monotonic_us);
+/* Something is due that does not wait for the clock. */
+bool records_are_due(const struct records *records);
 /* When to pump again at the latest, if nothing else happens; monotonic. */
 int64_t records_next_due_us(const struct records *records);
 
