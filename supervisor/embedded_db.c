@@ -392,28 +392,34 @@ take_lock(struct embedded_db *db, char error[EMBEDDED_DB_ERROR_SIZE])
 
 /* PostgreSQL trusts a pid in its own lock files; after a crash that pid may be anybody's. Ours says that none of its processes
  * lives; one that was started by hand (its working folder is the cluster) is left to PostgreSQL's own refusal. */
+static bool
+is_server_of_somebody(const char *pid_path, const char *pgdata)
+{
+        char text[32] = "";
+        char link[64];
+        char folder[PATH_MAX];
+        FILE *file = fopen(pid_path, "re");
+        if (file == NULL)
+                return false;
+        if (fgets(text, sizeof text, file) == NULL)
+                text[0] = '\0';
+        fclose(file);
+        snprintf(link, sizeof link, "/proc/%ld/cwd", strtol(text, NULL, 10));
+        ssize_t size = readlink(link, folder, sizeof folder - 1);
+        folder[size > 0 ? size : 0] = '\0';
+        return strcmp(folder, pgdata) == 0;
+}
+
 static void
 remove_stale_files(const struct embedded_db *db)
 {
         char path[PATH_MAX];
-        char link[64];
-        char folder[PATH_MAX];
-        char text[32] = "";
-        snprintf(path, sizeof path, "%s/postmaster.pid", db->pgdata);
-        FILE *file = fopen(path, "re");
-        if (file != NULL) {
-                if (fgets(text, sizeof text, file) == NULL)
-                        text[0] = '\0';
-                fclose(file);
-                snprintf(link, sizeof link, "/proc/%ld/cwd", strtol(text, NULL, 10));
-                ssize_t size = readlink(link, folder, sizeof folder - 1);
-                folder[size > 0 ? size : 0] = '\0';
-                if (strcmp(folder, db->pgdata) == 0)
-                        return;
-                LOG_INFO("event=database_stale_pid path=%s", path);
-                (void)unlink(path);
-        }
         char socket_lock[PM_UNIX_PATH_MAX + 1];
+        snprintf(path, sizeof path, "%s/postmaster.pid", db->pgdata);
+        if (is_server_of_somebody(path, db->pgdata))
+                return;
+        if (unlink(path) == 0)
+                LOG_INFO("event=database_stale_pid path=%s", path);
         (void)unlink(config_run_path(db->config, ".s.PGSQL.5432.lock", socket_lock));
 }
 

@@ -111,22 +111,23 @@ describe_end(const struct unit *unit, int status, char *out, size_t out_size)
 static void
 log_end(const struct unit *unit, const char *cause, bool was_asked, enum child_event event, int64_t uptime_us)
 {
+        const char *name = msg_role_name(unit->role);
         char words[WORDS_SIZE];
         char quoted[2 * WORDS_SIZE];
         char quoted_cause[2 * UNIT_TEXT_SIZE];
         log_quote(quoted_cause, sizeof quoted_cause, cause, strlen(cause));
         child_log_words(&unit->log, words, sizeof words);
+        log_quote(quoted, sizeof quoted, words, strlen(words));
         if (was_asked)
-                LOG_INFO("event=child_ended child=%s child_pid=%d cause=%s uptime_ms=%" PRId64, msg_role_name(unit->role), (int)unit->pid,
-                         quoted_cause, uptime_us / 1000);
+                LOG_INFO("event=child_ended child=%s child_pid=%d cause=%s uptime_ms=%" PRId64, name, (int)unit->pid, quoted_cause,
+                         uptime_us / 1000);
         else
                 LOG_WARNING("event=child_died child=%s child_pid=%d cause=%s uptime_ms=%" PRId64
                             " deaths_in_a_row=%u next=%s last_words=%s",
-                            msg_role_name(unit->role), (int)unit->pid, quoted_cause, uptime_us / 1000, unit->child.deaths,
-                            child_event_name(event), log_quote(quoted, sizeof quoted, words, strlen(words)));
+                            name, (int)unit->pid, quoted_cause, uptime_us / 1000, unit->child.deaths, child_event_name(event), quoted);
         if (event == CHILD_EXIT_HOLD)
-                LOG_ERROR("event=hold child=%s cause=%s msg=\"tried slowly from now on; mend the cause, then: pm-supervisor restart %s\"",
-                          msg_role_name(unit->role), quoted_cause, unit->role == ROLE_DATABASE ? "" : msg_role_name(unit->role));
+                LOG_ERROR("event=hold child=%s cause=%s msg=\"tried slowly from now on; mend the cause, then: pm-supervisor restart%s%s\"",
+                          name, quoted_cause, unit->role == ROLE_DATABASE ? "" : " ", unit->role == ROLE_DATABASE ? "" : name);
 }
 
 static void
