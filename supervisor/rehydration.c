@@ -12,6 +12,8 @@
 /* A worker that has not got its state after so long, with persister and database at work, is asked for anew. 100,000 positions
  * take 150 ms. */
 #define REHYDRATION_TIMEOUT_MS 10000
+/* Within this after the embedded server's READY the persister's next try has succeeded. */
+#define SERVER_SETTLES_US 1000000
 
 static void on_message_of_persister(void *owner, struct link *link, const struct msg *msg);
 static void on_message_of_worker(void *owner, struct link *link, const struct msg *msg);
@@ -190,22 +192,36 @@ on_persister_ready(struct supervisor *supervisor, const struct msg_persister_rea
         orders_on_ready(supervisor);
 }
 
-/* The embedded server that is still on its way up is no outage yet. */
+/* The embedded server that is still on its way up is no outage yet; what the persister saw just before is on its way to us. */
 static bool
 is_outage(const struct supervisor *supervisor, enum store_problem problem)
 {
+        const struct child *database = &supervisor->units[UNIT_DATABASE].child;
         if (problem == STORE_PROBLEM_NONE || problem == STORE_PROBLEM_STARTING)
                 return false;
-        enum child_state database = supervisor->units[UNIT_DATABASE].child.state;
-        return supervisor->db == NULL || problem != STORE_PROBLEM_UNREACHABLE || database == CHILD_READY || database == CHILD_HOLD;
+        if (supervisor->db == NULL || problem != STORE_PROBLEM_UNREACHABLE || database->state == CHILD_HOLD)
+                return true;
+        return database->state == CHILD_READY && clock_monotonic_us() - database->ready_at_us > SERVER_SETTLES_US;
+}
+
+/* Until our own server is up, its being away is the start and no problem that anybody could mend. */
+static struct msg_store_state
+soften(const struct supervisor *supervisor, const struct msg_store_state *state)
+{
+        static const char text[] = "the embedded database is on its way up";
+        if (state->problem != STORE_PROBLEM_UNREACHABLE || is_outage(supervisor, state->problem))
+                return *state;
+        return (struct msg_store_state){.problem = STORE_PROBLEM_STARTING, .message = {.data = text, .size = sizeof text - 1}};
 }
 
 static void
-on_store_state(struct supervisor *supervisor, const struct msg_store_state *state)
+on_store_state(struct supervisor *supervisor, const struct msg_store_state *said)
 {
         struct rehydration *re = &supervisor->rehydration;
         enum store_problem before = supervisor->status.storage.problem;
         char quoted[2 * STATUS_MESSAGE_SIZE];
+        const struct msg_store_state softened = soften(supervisor, said);
+        const struct msg_store_state *state = &softened;
         status_set_store_state(&supervisor->status, state);
         supervisor->changed = true;
         if (state->problem == before)
@@ -215,6 +231,8 @@ on_store_state(struct supervisor *supervisor, const struct msg_store_state *stat
                 re->logged[0] = '\0';
                 return;
         }
+        if (state->problem == STORE_PROBLEM_STARTING)
+                return;
         LOG_WARNING("event=store_problem problem=%s sqlstate=%.*s msg=%s", msg_store_problem_name(state->problem),
                     (int)state->sqlstate.size, state->sqlstate.size > 0 ? state->sqlstate.data : "",
                     log_quote(quoted, sizeof quoted, state->message.data, state->message.size));
