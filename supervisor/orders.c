@@ -301,6 +301,7 @@ orders_reload(struct supervisor *supervisor, char *message, size_t message_size)
                 snprintf(message, message_size, "nothing is changed: %s", error);
                 return false;
         }
+        supervisor_complete_config(supervisor, &fresh);
         config_diff(supervisor->config, &fresh, on_difference, &reload);
         config_fini(&fresh);
         supervisor_config_changed(supervisor);

@@ -89,13 +89,19 @@ open_log(struct supervisor *supervisor)
         return true;
 }
 
+void
+supervisor_complete_config(const struct supervisor *supervisor, struct config *config)
+{
+        if (supervisor->is_daemon && config->log_file[0] == '\0')
+                rundir_default_log(config, config->log_file);
+}
+
 static bool
 make_places(struct supervisor *supervisor)
 {
         char error[RUNDIR_ERROR_SIZE];
         struct config *config = supervisor->config;
-        if (supervisor->is_daemon && config->log_file[0] == '\0')
-                rundir_default_log(config, config->log_file);
+        supervisor_complete_config(supervisor, config);
         mode_t before = umask(022); /* what stands above our folders is open to all */
         enum rundir_status status = rundir_init(&supervisor->rundir, config, &supervisor->identity, error);
         bool has_log = status == RUNDIR_OK && open_log(supervisor);

@@ -17,6 +17,8 @@ int supervisor_run(struct config *config, const struct config_source *source, in
 void supervisor_stop(struct supervisor *supervisor, const char *reason);
 /* The next step of a stop, or of a restart of both, when a child's state allows it. */
 void supervisor_advance(struct supervisor *supervisor);
+/* What the config leaves to us: where a daemon logs. */
+void supervisor_complete_config(const struct supervisor *supervisor, struct config *config);
 /* The config has other values: limits, log level. */
 void supervisor_config_changed(struct supervisor *supervisor);
 /* Of the config file as it is now; 0: there is none. */
