@@ -202,6 +202,7 @@ const struct cli_verb cli_verbs[] = {
         {
                 .name = "verify",
                 .args = "",
+                .options = OPTION_JSON,
                 .needs_config = true,
                 .handler = verb_check_by_persister,
                 .words = "",

@@ -106,7 +106,7 @@ take_line(struct waiter *waiter)
                 end_wait(waiter, VERB_OK);
         } else if (starts_with(waiter->line, "WAITING", &rest)) {
                 if (strcmp(rest, waiter->reason) != 0)
-                        fprintf(waiter->error_out, "pm-supervisor: waiting: %s\n", rest);
+                        fprintf(waiter->error_out, "pm-supervisor: not ready yet: %s\n", rest);
                 snprintf(waiter->reason, sizeof(waiter->reason), "%s", rest);
         } else if (starts_with(waiter->line, "HOLD", &rest)) {
                 fprintf(waiter->error_out, "pm-supervisor: started, but on HOLD: %s\n", rest);

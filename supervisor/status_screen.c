@@ -215,8 +215,9 @@ print_recovery(const struct screen *screen, const struct status *status)
                 return;
         }
         clock_format_s(recovery->at_us, at);
-        fprintf(screen->out, "\nRecovery   %s, %s: %" PRIu64 " positions in %s ms, at %s\n", recovery->what, recovery->cause,
-                recovery->positions_count, format_ms(recovery->total_us, total), at);
+        bool told = strcmp(recovery->what, recovery->cause) == 0; /* "start" */
+        fprintf(screen->out, "\nRecovery   %s%s%s: %" PRIu64 " positions in %s ms, at %s\n", recovery->what, told ? "" : ", ",
+                told ? "" : recovery->cause, recovery->positions_count, format_ms(recovery->total_us, total), at);
         fprintf(screen->out, "           detect %s  spawn %s  connect %s  load %s  verify %s  total %s ms\n",
                 format_ms(recovery->detect_us, detect), format_ms(recovery->spawn_us, spawn), format_ms(recovery->connect_us, connect),
                 format_ms(recovery->load_us, load), format_ms(recovery->verify_us, verify), total);

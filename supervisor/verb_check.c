@@ -66,7 +66,7 @@ int
 verb_check_by_persister(struct verb_call *call)
 {
         char path[4096];
-        const char *argv[5 + 2 * CONFIG_SOURCE_SETS_MAX];
+        const char *argv[6 + 2 * CONFIG_SOURCE_SETS_MAX];
         uint32_t count = 0;
         const char *program = find_persister(path);
         argv[count++] = "pm-persister";
@@ -79,6 +79,8 @@ verb_check_by_persister(struct verb_call *call)
                 argv[count++] = "--set";
                 argv[count++] = call->source.sets[i];
         }
+        if (call->options.json)
+                argv[count++] = "--json";
         argv[count] = NULL;
         execv(program, (char *const *)argv);
         return verb_call_fail(errno == ENOENT ? VERB_NOT_INSTALLED : VERB_FAILED, "cannot run %s: %s", program, strerror(errno));

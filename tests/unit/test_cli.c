@@ -414,7 +414,7 @@ static const struct {
 } daemon_cases[] = {
         {"READY loaded 3 positions in 4.213ms\n", VERB_OK, "ready: loaded 3 positions in 4.213ms"},
         {"READY\n", VERB_OK, "pm-supervisor: ready\n"},
-        {"WAITING a\nWAITING b\nWAITING b\nREADY\n", VERB_OK, "waiting: b\npm-supervisor: ready"},
+        {"WAITING a\nWAITING b\nWAITING b\nREADY\n", VERB_OK, "not ready yet: b\npm-supervisor: ready"},
         {"WAITING a\nHOLD the schema is missing\n", STATUS_HOLD, "on HOLD: the schema is missing"},
         {"FAILED already running: pid 4711\n", VERB_FAILED, "not started: already running: pid 4711"},
         {"WAITING a\nREA", VERB_FAILED, "ended before it was ready: a"},
@@ -448,7 +448,7 @@ START_TEST(start_gives_up_waiting_with_the_reason)
         daemon_tell(ends[1], "WAITING", "database\nunreachable");
         ck_assert_int_eq(daemon_wait(ends[0], "the.log", 10, to, to), STATUS_STARTING);
         fclose(to);
-        ck_assert_ptr_nonnull(strstr(text, "waiting: database unreachable"));
+        ck_assert_ptr_nonnull(strstr(text, "not ready yet: database unreachable"));
         ck_assert_ptr_nonnull(strstr(text, "not ready after 0 s: database unreachable"));
         close(ends[0]);
         /* The parent has gone: the daemon neither dies nor waits. */
