@@ -73,6 +73,7 @@ static void on_garbage(void *owner, struct link *link, enum wire_status status, 
 static void on_data_up(void *owner, struct link *link);
 static void on_data_down(void *owner, struct link *link);
 static void on_control_up(void *owner, struct link *link);
+static void send_ready(struct worker *worker);
 static void on_control_down(void *owner, struct link *link);
 static void on_heartbeat(void *owner);
 static void on_link_lost(void *owner);
@@ -325,6 +326,9 @@ on_control_up(void *owner, struct link *link)
         worker->was_linked = true;
         loop_timer_stop(worker->link_lost_timer);
         send_control(worker, &msg);
+        /* The snapshot may have been quicker over its own link than this one was to come up. */
+        if (worker->phase == WORKER_READY)
+                send_ready(worker);
 }
 
 static void
