@@ -1,7 +1,7 @@
 /* core_bench: what one signal costs in the core, decided and applied, with few and with many open positions; and
  * that it allocates nothing.
  *
- *   core_bench [SECONDS]     one line a case and size, then one a case with the ratio large / small
+ *   core_bench [SECONDS]     one line a case and size, then one a case with the ratio many / few
  *
  * The two sizes run interleaved, so that a noisy machine disturbs both alike. Exit code 1 when anything was allocated while
  * signals were decided. Linked with --wrap for malloc, calloc and realloc, which are counted here. */
@@ -15,7 +15,8 @@
 #include "worker/core/core.h"
 
 #define ROUNDS 20
-#define SIZES_COUNT 2
+#define SIZES_COUNT 3
+#define HOT_INSTRUMENTS 2
 #define START_US 1764547200000000LL
 
 void *__real_malloc(size_t size);
@@ -50,7 +51,9 @@ __wrap_realloc(void *block, size_t size)
 
 /* A portfolio with five layers open in each of its instruments, and as many flat instruments to trade in. */
 struct portfolio {
+        const char *name;
         uint32_t positions_wanted;
+        bool is_spread; /* signals go to all instruments, not to the first few */
         struct instrument *instruments;
         uint32_t instruments_count; /* with positions; as many flat ones follow */
         struct core *core;
@@ -145,7 +148,8 @@ signal_for(struct portfolio *portfolio, enum signal_type type)
 {
         struct signal signal = {.type = type, .layer = 1};
         /* A stride that meets every instrument, neighbours far apart. */
-        uint32_t i = (uint32_t)((portfolio->step * 1000003) % portfolio->instruments_count);
+        uint32_t range = portfolio->is_spread ? portfolio->instruments_count : HOT_INSTRUMENTS;
+        uint32_t i = (uint32_t)((portfolio->step * 1000003) % range);
         memcpy(signal.instrument, portfolio->instruments[i].name, sizeof signal.instrument);
         portfolio->at_us += 1000;
         signal.signal_at_us = portfolio->at_us;
@@ -200,7 +204,7 @@ step_trade(struct portfolio *portfolio)
         signal.layer = opens ? 1 : 0;
         portfolio->is_trading = opens;
         if (!opens)
-                portfolio->flat = (portfolio->flat + 7) % portfolio->instruments_count;
+                portfolio->flat = (portfolio->flat + 7) % (portfolio->is_spread ? portfolio->instruments_count : HOT_INSTRUMENTS);
         portfolio->step++;
         signal.signal_at_us += (int64_t)portfolio->step * 61000000;
         play(portfolio, &signal, OUTCOME_EXECUTED);
@@ -256,7 +260,7 @@ run_case(size_t c, struct portfolio *sizes, size_t sizes_count, int64_t round_us
         for (size_t s = 0; s < sizes_count; s++) {
                 ns[s] = took_us[s] * 1000 / (int64_t)steps[s];
                 sum_ns[s] += ns[s];
-                printf("core case=%s positions=%" PRIu32 " steps_per_s=%" PRIu64 " ns=%" PRId64 "\n", cases[c].name,
+                printf("core case=%s set=%s positions=%" PRIu32 " steps_per_s=%" PRIu64 " ns=%" PRId64 "\n", cases[c].name, sizes[s].name,
                        sizes[s].positions_wanted, steps[s] * 1000000 / (uint64_t)took_us[s], ns[s]);
         }
         printf("core case=%s ratio_percent=%" PRId64 "\n", cases[c].name, ns[1] * 100 / (ns[0] > 0 ? ns[0] : 1));
@@ -265,7 +269,13 @@ run_case(size_t c, struct portfolio *sizes, size_t sizes_count, int64_t round_us
 int
 main(int argc, char **argv)
 {
-        struct portfolio sizes[SIZES_COUNT] = {{.positions_wanted = 10}, {.positions_wanted = 10000}};
+        /* The same signals with 10 and with 10,000 open positions; then signals over all of the 10,000, which is as much about the
+         * processor's caches as about us. */
+        struct portfolio sizes[SIZES_COUNT] = {
+                {.name = "few", .positions_wanted = 10},
+                {.name = "many", .positions_wanted = 10000},
+                {.name = "spread", .positions_wanted = 10000, .is_spread = true},
+        };
         long seconds = argc > 1 ? strtol(argv[1], NULL, 10) : 4;
         if (seconds < 1 || seconds > 3600)
                 die("usage: core_bench [SECONDS]");
@@ -279,7 +289,7 @@ main(int argc, char **argv)
         for (size_t c = 0; c < countof(cases); c++)
                 run_case(c, sizes, countof(sizes), round_us, sum_ns);
         for (size_t s = 0; s < countof(sizes); s++)
-                printf("core case=all positions=%" PRIu32 " steps_per_s=%" PRId64 "\n", sizes[s].positions_wanted,
+                printf("core case=all set=%s positions=%" PRIu32 " steps_per_s=%" PRId64 "\n", sizes[s].name, sizes[s].positions_wanted,
                        (int64_t)countof(cases) * 1000000000 / (sum_ns[s] > 0 ? sum_ns[s] : 1));
         uint64_t allocated = allocations - before;
         printf("core allocations=%" PRIu64 "\n", allocated);

@@ -12,11 +12,10 @@ tests_fuzz_fuzz_wire_LDADD = common/libcommon.a $(MSGPACK_LIBS)
 endif
 
 # A body through the parser, the core and a replay of its events.
-EXTRA_DIST += %D%/corpus/fuzz_signal
 if FUZZERS
 EXTRA_PROGRAMS += tests/fuzz/fuzz_signal
 tests_fuzz_fuzz_signal_SOURCES = %D%/fuzz_signal.c
-tests_fuzz_fuzz_signal_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_fuzz_signal_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_signal_CFLAGS = $(fuzz_compile)
+tests_fuzz_fuzz_signal_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_signal_LDADD = worker/libworker.a worker/core/libcore.a common/libcommon.a
 endif

@@ -36,6 +36,52 @@ START_TEST(every_row_names_its_section_and_a_reason)
 }
 END_TEST
 
+/* The page that traders read, whole. */
+static char *
+read_page(void)
+{
+        static char page[65536];
+        char path[4096];
+        const char *srcdir = getenv("srcdir");
+        snprintf(path, sizeof path, "%s/docs/TRADING_RULES.md", srcdir != NULL ? srcdir : ".");
+        FILE *file = fopen(path, "r");
+        ck_assert_msg(file != NULL, "%s cannot be read", path);
+        page[fread(page, 1, sizeof page - 1, file)] = '\0';
+        fclose(file);
+        return page;
+}
+
+START_TEST(page_has_every_reason_and_every_cited_section)
+{
+        const enum signal_type types[] = {SIGNAL_BASE_ENTRY, SIGNAL_PYRAMID};
+        const char *page = read_page();
+        char text[64];
+        for (int reason = REASON_NONE + 1; reason < REASON_END; reason++) {
+                if (reason == REASON_PAUSED)
+                        continue; /* answered trading_paused */
+                snprintf(text, sizeof text, "`%s`", event_reason_name(reason));
+                ck_assert_msg(strstr(page, text) != NULL, "%s is not explained", text);
+        }
+        for (size_t t = 0; t < countof(types); t++) {
+                const char *section;
+                enum reason reason;
+                for (uint32_t i = 0; rules_row(types[t], i, &section, &reason); i++) {
+                        int number = atoi(section);
+                        const char *step = strchr(section, '.');
+                        snprintf(text, sizeof text, "\n## %d. ", number);
+                        const char *found = strstr(page, text);
+                        ck_assert_msg(found != NULL, "section %d is not there", number);
+                        if (step == NULL)
+                                continue;
+                        const char *end = strstr(found + 1, "\n## ");
+                        snprintf(text, sizeof text, "\n%s. ", step + 1);
+                        found = strstr(found, text);
+                        ck_assert_msg(found != NULL && (end == NULL || found < end), "step %s is not there", section);
+                }
+        }
+}
+END_TEST
+
 START_TEST(base_goes_to_the_first_layer_of_a_flat_instrument)
 {
         struct fixture f;
@@ -312,6 +358,7 @@ main(void)
         Suite *suite = suite_create("rules");
         TCase *entries = tcase_create("entries");
         tcase_add_test(entries, every_row_names_its_section_and_a_reason);
+        tcase_add_test(entries, page_has_every_reason_and_every_cited_section);
         tcase_add_test(entries, base_goes_to_the_first_layer_of_a_flat_instrument);
         tcase_add_test(entries, base_is_refused_by_the_first_check_that_fails);
         tcase_add_test(entries, margin_that_is_used_is_not_used_again);

@@ -46,6 +46,7 @@ audit_instruments(const struct core *core, struct audit *audit)
                         audit->sums.vol_e6 += amounts.vol_e6;
                         audit->sums.margin_e6 += amounts.margin_e6;
                         digest_add(&audit->digest, digest_of_position(position));
+                        digest_add(&audit->digest, digest_of_stop(position));
                         audit->positions++;
                         if (position->position_no > audit->position_no_max)
                                 audit->position_no_max = position->position_no;

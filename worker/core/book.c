@@ -7,15 +7,9 @@
 bool
 book_name_is_valid(const char name[PM_INSTRUMENT_NAME_SIZE])
 {
-        size_t size = 0;
-        while (size < PM_INSTRUMENT_NAME_SIZE && name[size] != '\0')
-                size++;
-        if (size == 0 || size == PM_INSTRUMENT_NAME_SIZE)
-                return false;
-        for (size_t i = size; i < PM_INSTRUMENT_NAME_SIZE; i++)
-                if (name[i] != '\0')
-                        return false;
-        return true;
+        static const char zeros[PM_INSTRUMENT_NAME_SIZE];
+        size_t size = strnlen(name, PM_INSTRUMENT_NAME_SIZE);
+        return size > 0 && size < PM_INSTRUMENT_NAME_SIZE && memcmp(name + size, zeros, PM_INSTRUMENT_NAME_SIZE - size) == 0;
 }
 
 /* Where the name is in the table of names, or where it would go. The table is never full. */
@@ -57,6 +51,20 @@ book_reach(struct core *core, const char name[PM_INSTRUMENT_NAME_SIZE])
         return index;
 }
 
+static void
+add_position(struct core *core, const struct event_position *position)
+{
+        digest_add(&core->records_digest, digest_of_position(position));
+        digest_add(&core->records_digest, digest_of_stop(position));
+}
+
+static void
+take_position(struct core *core, const struct event_position *position)
+{
+        digest_take(&core->records_digest, digest_of_position(position));
+        digest_take(&core->records_digest, digest_of_stop(position));
+}
+
 /* Later names may have been pushed past this one's place: those that were added after it go first, so going backward
  * leaves no hole in anyone's way. */
 void
@@ -80,7 +88,7 @@ book_clear(struct core *core)
                 digest_take(&core->records_digest, digest_of_instrument(&slot->record));
                 for (uint8_t layer = 1; layer <= PM_LAYERS_MAX; layer++)
                         if (book_is_open(core, i, layer))
-                                digest_take(&core->records_digest, digest_of_position(&slot->positions[layer - 1]));
+                                take_position(core, &slot->positions[layer - 1]);
                 memset(slot, 0, sizeof *slot);
                 core->marks[i] = 0;
         }
@@ -118,9 +126,9 @@ count_position(struct core *core, const struct slot *slot, const struct event_po
         if (!portfolio_add(&core->totals, &amounts, sign))
                 return false;
         if (sign > 0)
-                digest_add(&core->records_digest, digest_of_position(position));
+                add_position(core, position);
         else
-                digest_take(&core->records_digest, digest_of_position(position));
+                take_position(core, position);
         return true;
 }
 
@@ -147,14 +155,14 @@ book_trail(struct core *core, uint32_t index, uint8_t layer, int64_t highest_e6,
         int64_t after_e6;
 
         /* Of the totals only the risk knows the stop, and it falls when the stop rises. */
-        digest_take(&core->records_digest, digest_of_position(place));
+        digest_take(&core->records_digest, digest_of_stop(place));
         if (fixed_narrow(portfolio_risk(place), &before_e6) != FIXED_OK)
                 return false;
         place->highest_close_e6 = highest_e6;
         place->current_stop_e6 = stop_e6;
         if (fixed_narrow(portfolio_risk(place), &after_e6) != FIXED_OK)
                 return false;
-        digest_add(&core->records_digest, digest_of_position(place));
+        digest_add(&core->records_digest, digest_of_stop(place));
         core->totals.risk_e6 += after_e6 - before_e6;
         return true;
 }

@@ -81,7 +81,8 @@ enum core_status {
 };
 
 /* Folds one event in, seq being its sequence number (0 for LOAD events of a snapshot). On a failure the state is
- * unspecified and must be cleared; *why (when not NULL) names the rule. */
+ * unspecified and must be cleared; *why (when not NULL) names the rule. A refused LOAD event changes nothing, so a
+ * loader may leave a bad record out and go on. */
 PM_MUST_CHECK enum core_status core_apply(struct core *core, const struct event *event, uint64_t seq, const char **why);
 
 struct digest core_digest(const struct core *core);

@@ -8,7 +8,7 @@ struct lanes {
         uint64_t b;
 };
 
-enum record_tag { TAG_PORTFOLIO = 1, TAG_INSTRUMENT = 2, TAG_POSITION = 3, TAG_KEPT = 4 };
+enum record_tag { TAG_PORTFOLIO = 1, TAG_INSTRUMENT = 2, TAG_POSITION = 3, TAG_KEPT = 4, TAG_STOP = 5 };
 
 static void
 take(struct lanes *lanes, uint64_t word)
@@ -108,8 +108,6 @@ digest_of_position(const struct event_position *record)
         take_i64(&lanes, record->entry_price_e6);
         take_i64(&lanes, record->signal_price_e6);
         take_i64(&lanes, record->initial_stop_e6);
-        take_i64(&lanes, record->current_stop_e6);
-        take_i64(&lanes, record->highest_close_e6);
         take_i64(&lanes, record->atr_e6);
         take(&lanes, record->limiter);
         take_i64(&lanes, record->lot_size);
@@ -117,6 +115,16 @@ digest_of_position(const struct event_position *record)
         take_i64(&lanes, record->margin_per_lot);
         take_i64(&lanes, record->trailing_atr_x10);
         take_i64(&lanes, record->standin_atr_e6);
+        return finish(&lanes);
+}
+
+struct digest
+digest_of_stop(const struct event_position *record)
+{
+        struct lanes lanes = start(TAG_STOP);
+        take(&lanes, record->position_no);
+        take_i64(&lanes, record->current_stop_e6);
+        take_i64(&lanes, record->highest_close_e6);
         return finish(&lanes);
 }
 

@@ -8,7 +8,9 @@
 
 struct digest digest_of_portfolio(const struct event_load_portfolio *record);
 struct digest digest_of_instrument(const struct event_load_instrument *record); /* zero when it says nothing */
+/* A position is two records: what it was opened with, and what a tick moves. */
 struct digest digest_of_position(const struct event_position *record);
+struct digest digest_of_stop(const struct event_position *record);
 struct digest digest_of_kept(const struct event_load_kept *record);
 
 void digest_add(struct digest *sum, struct digest part);

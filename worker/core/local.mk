@@ -7,3 +7,6 @@ worker_core_libcore_a_SOURCES = \
 	%D%/decide.c %D%/decide.h %D%/decide_tick.c %D%/rules.c %D%/rules.h %D%/gates.c %D%/gates.h \
 	%D%/sizing.c %D%/sizing.h %D%/stops.c %D%/stops.h %D%/portfolio.c %D%/portfolio.h %D%/peel.c %D%/peel.h \
 	%D%/quote.c %D%/quote.h
+
+# The rules in words; the tables of rules.c cite its sections.
+EXTRA_DIST += docs/TRADING_RULES.md
