@@ -9,53 +9,74 @@
 #include "persister/event_json.h"
 #include "persister/load.h"
 
-/* What sets say. Each query returns a row for the first difference, or none. Facts after the newest reset alone bind the positions:
- * a clean state deletes their rows. */
+/* The newest event before which rows may have been changed or deleted by hand. */
+#define SINCE "(SELECT coalesce(max(seq), 0) FROM portfolio_events WHERE kind IN ('PORTFOLIO_RESET', 'PORTFOLIO_ADJUSTED'))"
+
+/* What sets say. Each query returns a row for the first difference, or none. */
 static const struct {
         const char *rule;
         const char *sql;
 } set_checks[] = {
-        {"events_are_gapless", "SELECT format('seq %s follows %s', seq, before) FROM (SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY "
-                               "seq) AS before FROM portfolio_events) e "
-                               "WHERE seq <> before + 1 LIMIT 1"},
+        {"events_are_gapless", "SELECT format('seq %s follows %s', seq, before) FROM"
+                               " (SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY seq) AS before FROM portfolio_events) e"
+                               " WHERE seq <> before + 1 ORDER BY seq LIMIT 1"},
         {"ledger_has_each_close",
-         "SELECT format('event %s closed with %s, the ledger has %s', e.seq, e.payload->>'pnl', l.amount) FROM portfolio_events e "
-         "LEFT JOIN equity_ledger l USING (seq) WHERE e.kind = 'POSITION_CLOSED' AND l.amount IS DISTINCT FROM "
-         "(e.payload->>'pnl')::numeric LIMIT 1"},
+         "SELECT format('event %s closed with %s, the ledger has %s', e.seq, e.payload->>'pnl', l.amount) FROM portfolio_events e"
+         " LEFT JOIN equity_ledger l USING (seq)"
+         " WHERE e.kind = 'POSITION_CLOSED' AND l.amount IS DISTINCT FROM (e.payload->>'pnl')::numeric ORDER BY e.seq LIMIT 1"},
         {"ledger_has_each_capital_move",
-         "SELECT format('event %s moved %s, the ledger has %s', e.seq, e.payload->>'amount', l.amount) FROM portfolio_events e "
-         "LEFT JOIN equity_ledger l USING (seq) WHERE e.kind = 'CAPITAL' AND l.amount IS DISTINCT FROM (e.payload->>'amount')::numeric "
-         "LIMIT 1"},
-        {"ledger_rows_have_events", "SELECT format('ledger row %s has no event that moves money', l.seq) FROM equity_ledger l LEFT JOIN "
-                                    "portfolio_events e USING (seq) "
-                                    "WHERE e.kind IS NULL OR e.kind NOT IN ('POSITION_CLOSED', 'CAPITAL', 'PORTFOLIO_RESET') LIMIT 1"},
-        {"ledger_is_a_chain", "SELECT format('ledger row %s begins at %s, the one before ends at %s', seq, equity_before, before) FROM "
-                              "(SELECT seq, equity_before, lag(equity_after) OVER (ORDER BY seq) AS before FROM equity_ledger) l WHERE "
-                              "equity_before <> before LIMIT 1"},
-        {"closed_equity_is_initial_capital_and_ledger_sum",
-         "SELECT format('closed_equity is %s, initial_capital and the ledger come to %s', closed_equity, initial_capital + total) FROM "
-         "portfolio_state, "
-         "(SELECT coalesce(sum(amount), 0) AS total FROM equity_ledger) l WHERE closed_equity <> initial_capital + total"},
+         "SELECT format('event %s moved %s, the ledger has %s', e.seq, e.payload->>'amount', l.amount) FROM portfolio_events e"
+         " LEFT JOIN equity_ledger l USING (seq)"
+         " WHERE e.kind = 'CAPITAL' AND l.amount IS DISTINCT FROM (e.payload->>'amount')::numeric ORDER BY e.seq LIMIT 1"},
+        {"ledger_rows_have_events",
+         "SELECT format('ledger row %s has no event that moves money', l.seq) FROM equity_ledger l"
+         " LEFT JOIN portfolio_events e USING (seq)"
+         " WHERE l.seq > " SINCE
+         " AND (e.kind IS NULL OR e.kind NOT IN ('POSITION_CLOSED', 'CAPITAL', 'PORTFOLIO_RESET')) ORDER BY l.seq LIMIT 1"},
+        {"ledger_is_a_chain",
+         "SELECT format('ledger row %s begins at %s, the one before ends at %s', seq, equity_before, before) FROM"
+         " (SELECT seq, equity_before, lag(equity_after) OVER (ORDER BY seq) AS before, lag(seq) OVER (ORDER BY seq) AS before_seq"
+         " FROM equity_ledger) l WHERE before_seq >= " SINCE " AND equity_before <> before ORDER BY seq LIMIT 1"},
+        {"ledger_totals_are_sums",
+         "SELECT format('ledger row %s has the total %s, the amounts come to %s', seq, total, sum) FROM"
+         " (SELECT seq, total, sum(amount) OVER (ORDER BY seq) AS sum FROM equity_ledger) l WHERE total <> sum ORDER BY seq LIMIT 1"},
+        {"closed_equity_is_ledger_sum",
+         "SELECT format('closed_equity is %s, initial_capital and the ledger come to %s', closed_equity, initial_capital + total)"
+         " FROM portfolio_state, (SELECT coalesce(sum(amount), 0) AS total FROM equity_ledger) l"
+         " WHERE closed_equity <> initial_capital + total"},
         {"closed_positions_are_as_their_events",
-         "SELECT format('position_no %s (%s): the row has exit %s and pnl %s, event %s says %s and %s', p.position_no, p.position_id, "
-         "p.exit_price, "
-         "p.realized_pnl, e.seq, e.payload->>'exit_price', e.payload->>'pnl') FROM portfolio_events e "
-         "JOIN portfolio_positions p ON p.position_no = (e.payload->>'position_no')::bigint WHERE e.kind = 'POSITION_CLOSED' AND (p.status "
-         "<> 'closed' "
-         "OR p.exit_price IS DISTINCT FROM (e.payload->>'exit_price')::numeric OR p.realized_pnl IS DISTINCT FROM "
-         "(e.payload->>'pnl')::numeric) LIMIT 1"},
+         "SELECT format('position_no %s (%s): the row has exit %s and pnl %s, event %s says %s and %s', p.position_no, p.position_id,"
+         " p.exit_price, p.realized_pnl, e.seq, e.payload->>'exit_price', e.payload->>'pnl') FROM portfolio_events e"
+         " JOIN portfolio_positions p ON p.position_no = (e.payload->>'position_no')::bigint"
+         " WHERE e.kind = 'POSITION_CLOSED' AND (p.status <> 'closed'"
+         " OR p.exit_price IS DISTINCT FROM (e.payload->>'exit_price')::numeric"
+         " OR p.exit_timestamp IS DISTINCT FROM (e.payload->>'exit_at')::timestamptz"
+         " OR p.realized_pnl IS DISTINCT FROM (e.payload->>'pnl')::numeric"
+         " OR p.highest_close IS DISTINCT FROM (e.payload->>'highest_close')::numeric"
+         " OR p.current_stop IS DISTINCT FROM (e.payload->>'current_stop')::numeric"
+         " OR p.closed_seq IS DISTINCT FROM e.seq) ORDER BY e.seq LIMIT 1"},
         {"opened_positions_have_rows",
-         "SELECT format('event %s opened position_no %s, which has no row', e.seq, e.payload->>'position_no') FROM portfolio_events e "
-         "LEFT JOIN portfolio_positions p ON p.position_no = (e.payload->>'position_no')::bigint WHERE e.kind = 'POSITION_OPENED' AND "
-         "p.position_no IS NULL "
-         "AND e.seq > (SELECT coalesce(max(seq), 0) FROM portfolio_events WHERE kind IN ('PORTFOLIO_RESET', 'PORTFOLIO_ADJUSTED')) LIMIT "
-         "1"},
+         "SELECT format('event %s opened position_no %s (%s lots of %s at %s), its row says %s lots of %s at %s', e.seq,"
+         " e.payload->>'position_no', e.payload->>'lots', e.payload->>'instrument', e.payload->>'entry_price', p.lots, p.instrument,"
+         " p.entry_price) FROM portfolio_events e"
+         " LEFT JOIN portfolio_positions p ON p.position_no = (e.payload->>'position_no')::bigint"
+         " WHERE e.kind = 'POSITION_OPENED' AND e.seq > " SINCE " AND (p.position_no IS NULL"
+         " OR p.instrument <> e.payload->>'instrument' OR p.layer <> (e.payload->>'layer')::int"
+         " OR p.lots <> (e.payload->>'lots')::bigint OR p.entry_timestamp <> (e.payload->>'entry_at')::timestamptz"
+         " OR p.entry_price <> (e.payload->>'entry_price')::numeric OR p.initial_stop <> (e.payload->>'initial_stop')::numeric"
+         " OR p.atr <> (e.payload->>'atr')::numeric OR p.limiter <> e.payload->>'limiter'"
+         " OR p.opened_seq <> e.seq) ORDER BY e.seq LIMIT 1"},
+        {"positions_have_events",
+         "SELECT format('position_no %s (%s) has no event that opened it', p.position_no, p.position_id) FROM portfolio_positions p"
+         " LEFT JOIN portfolio_events e ON e.seq = p.opened_seq AND e.kind = 'POSITION_OPENED'"
+         " WHERE p.opened_seq > " SINCE " AND e.seq IS NULL ORDER BY p.position_no LIMIT 1"},
         {"signals_are_as_their_events",
-         "SELECT format('signal_log row of seq %s says %s %s, its event %s %s', s.seq, s.outcome, s.reason, e.payload->>'outcome', "
-         "e.payload->>'reason') "
-         "FROM signal_log s LEFT JOIN portfolio_events e USING (seq) WHERE e.kind IS DISTINCT FROM 'SIGNAL' OR s.outcome <> "
-         "e.payload->>'outcome' "
-         "OR s.reason <> e.payload->>'reason' OR s.lots <> (e.payload->>'lots')::bigint OR s.payload <> e.payload->>'payload' LIMIT 1"},
+         "SELECT format('signal_log row of seq %s says %s %s, its event %s %s', s.seq, s.outcome, s.reason, e.payload->>'outcome',"
+         " e.payload->>'reason') FROM signal_log s LEFT JOIN portfolio_events e USING (seq)"
+         " WHERE e.kind IS DISTINCT FROM 'SIGNAL' OR s.outcome <> e.payload->>'outcome' OR s.reason <> e.payload->>'reason'"
+         " OR s.lots <> (e.payload->>'lots')::bigint OR s.price <> (e.payload->>'price')::numeric"
+         " OR s.pnl <> (e.payload->>'pnl')::numeric OR s.figures <> e.payload->'figures' OR s.arrived_at <> e.at"
+         " OR s.payload <> e.payload->>'payload' ORDER BY s.seq LIMIT 1"},
 };
 
 static enum verify_status __attribute__((format(printf, 4, 5)))
