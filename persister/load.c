@@ -8,7 +8,6 @@
 
 #include "common/fixed.h"
 #include "persister/cell.h"
-#include "persister/event_json.h"
 
 /* A timestamptz as whole microseconds; round() because before PostgreSQL 14 extract() is binary floating point. */
 #define US(column) "round(extract(epoch FROM " column ") * 1000000)::bigint"
@@ -54,10 +53,6 @@ const struct statement load_statements[LOAD_QUERY_END] = {
                  "WHERE kind IN ('PROBE', 'CAPITAL') ORDER BY seq DESC LIMIT 4096) newest ORDER BY seq",
                  0},
 };
-
-const struct statement load_replay_statement = {
-        "load_replay",
-        "SELECT seq, kind, more, " US("at") ", payload::text FROM portfolio_events WHERE seq > $1::bigint ORDER BY seq LIMIT 20000", 1};
 
 struct load {
         struct core *core;
@@ -283,17 +278,13 @@ missing_value(const PGresult *result, int row)
         return "position_row_is_readable";
 }
 
-/* Stops as the rules make them: above zero, the first not above the price, never falling. NULL when they are; an operator may lower one. */
+/* Stops as the rules make them: above zero, the first not above the price. An operator may have lowered one since. NULL when they are. */
 static const char *
-stop_flaw(const struct event_position *position, bool is_edited)
+stop_flaw(const struct event_position *position)
 {
         if (position->initial_stop_e6 <= 0 || position->current_stop_e6 <= 0)
                 return "stops_are_positive";
-        if (position->initial_stop_e6 > position->signal_price_e6)
-                return "initial_stop_is_not_above_the_price";
-        if (position->current_stop_e6 < position->initial_stop_e6 && !is_edited)
-                return "stop_never_falls";
-        return NULL;
+        return position->initial_stop_e6 > position->signal_price_e6 ? "initial_stop_is_not_above_the_price" : NULL;
 }
 
 static void
@@ -310,7 +301,7 @@ take_position(struct load *load, const PGresult *result, int row)
                 quarantine(load, id, number, missing_value(result, row));
                 return;
         }
-        const char *flaw = stop_flaw(position, load->edits_count > 0);
+        const char *flaw = stop_flaw(position);
         snprintf(expected, sizeof expected, "%s_%s", position->instrument, event_layer_name(position->layer));
         if (strcmp(expected, id) != 0)
                 quarantine(load, id, number, "position_id_is_instrument_and_layer");
@@ -430,7 +421,7 @@ compare_money(struct load *load, const char *rule, int64_t stored_e6, int64_t co
                 return;
         fixed_format(stored_e6, stored);
         fixed_format(computed_e6, computed);
-        found(load, RECOVERY_VALIDATION_FAILED, rule, "stored %s, computed %s", stored, computed);
+        found(load, RECOVERY_VALIDATION_FAILED, rule, "stored %s, computed %s; pm-supervisor verify names the row", stored, computed);
 }
 
 /* What the tables say of each other. */
@@ -482,7 +473,8 @@ check_against_stored(struct load *load)
         compare_money(load, "margin_used_is_sum_of_positions", load->margin_e6, figures.margin_used_e6);
         if (!core_digest_equal(report->digest, report->digest_stored))
                 found(load, RECOVERY_VALIDATION_FAILED, "digest_is_the_stored_one",
-                      "stored %016" PRIx64 "%016" PRIx64 ", computed %016" PRIx64 "%016" PRIx64 ", and no edit by hand was noted",
+                      "stored %016" PRIx64 "%016" PRIx64 ", computed %016" PRIx64 "%016" PRIx64
+                      ", and no edit by hand was noted; pm-supervisor verify names the row",
                       report->digest_stored.high, report->digest_stored.low, report->digest.high, report->digest.low);
         /* What was stored meanwhile (exits go on) has totals and a digest that fit each other, and is no less wrong. */
         if (load->problem_before[0] != '\0')
@@ -506,26 +498,6 @@ load_finish(struct load *load, struct load_report *report)
                 load->report.incarnation = load->newest_incarnation;
         *report = load->report;
         load_abandon(load);
-}
-
-bool
-load_replay(struct core *core, const PGresult *result, uint64_t *seq, const char **why)
-{
-        struct event_json_reader reader = {0};
-        bool good = true;
-        for (int row = 0; row < PQntuples(result) && good; row++) {
-                struct event event = {0};
-                good = cell_u64_or_0(result, row, 0, seq);
-                event.kind = event_kind_of(PQgetvalue(result, row, 1));
-                event.more = PQgetvalue(result, row, 2)[0] == 't';
-                *why = "event_is_readable";
-                good = good && event.kind != EVENT_NONE && cell_i64(result, row, 3, &event.at_us) &&
-                       event_json_read(&reader, PQgetvalue(result, row, 4), (size_t)PQgetlength(result, row, 4), &event, why) ==
-                               EVENT_JSON_OK &&
-                       core_apply(core, &event, *seq, why) == CORE_OK;
-        }
-        event_json_reader_fini(&reader);
-        return good;
 }
 
 bool

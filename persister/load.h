@@ -27,15 +27,11 @@ enum load_query {
         LOAD_QUERY_END
 };
 extern const struct statement load_statements[LOAD_QUERY_END];
-/* A piece of portfolio_events in order, for load_replay(): only after LOAD_ACTION_RESET was reported, and for verify. Its one parameter
- * is the seq to go on after, 0 first; the end is a result without rows. */
-extern const struct statement load_replay_statement;
-
 /* What the persister must append before it serves (DESIGN 5). */
 enum load_action {
         LOAD_ACTION_NONE = 0,
         LOAD_ACTION_CREATE, /* an empty database: PORTFOLIO_CREATED */
-        LOAD_ACTION_RESET,  /* portfolio_state was deleted by hand: replay all events, then PORTFOLIO_RESET */
+        LOAD_ACTION_RESET,  /* portfolio_state was deleted by hand: replay (REPLAY_RESET_FOLLOWS), then PORTFOLIO_RESET */
         LOAD_ACTION_ADJUST, /* consistent edits by hand: PORTFOLIO_ADJUSTED and what is there now */
         LOAD_ACTION_ACCEPT, /* edits that changed nothing that counts: only portfolio_edits is to be marked */
 };
@@ -65,10 +61,6 @@ void load_take(struct load *load, enum load_query query, const PGresult *result)
 /* After the last result. Frees load. */
 void load_finish(struct load *load, struct load_report *report);
 void load_abandon(struct load *load); /* NULL is fine */
-
-/* Rows of load_replay_statement folded into core (cleared by the caller before the first piece). *seq: the last event folded in, to go
- * on after; unchanged when there were no rows. false: *why names the rule, *seq the event. */
-PM_MUST_CHECK bool load_replay(struct core *core, const PGresult *result, uint64_t *seq, const char **why);
 
 /* Appends to list the events that a report's action asks for, through add(): events borrow from core. For ADJUST the core is the one
  * just loaded. initial_capital_e6 is the config's. Returns false when add() did. */

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "persister/replay.h"
 
 /* Reading is bounded by this and not by the statement timeout: a hundred thousand positions take a tenth of a second here, on
  * a cold disk a hundred times that. Heartbeats go on meanwhile. */
@@ -134,7 +135,7 @@ send_replay(struct loader *loader)
 {
         struct db_query queries[] = {
                 {.statement = statement_of(STATEMENT_NO_TIMEOUT)},
-                {.statement = &load_replay_statement, .params = &loader->params, .once = true},
+                {.statement = &replay_statement, .params = &loader->params, .once = true},
         };
 
         params_clear(&loader->params);
@@ -151,7 +152,7 @@ on_replay_result(void *owner, uint32_t index, const PGresult *result)
 
         if (index != 1 || PQntuples(result) == 0)
                 return;
-        loader->replay_ended = !load_replay(loader->core, result, &loader->replay_seq, &loader->replay_why);
+        loader->replay_ended = !replay_take(loader->core, result, REPLAY_RESET_FOLLOWS, &loader->replay_seq, &loader->replay_why);
         if (!loader->replay_ended)
                 loader->replay_why = NULL;
 }

@@ -6,7 +6,7 @@ persister_libpersister_a_SOURCES = \
 	%D%/statements.c %D%/statements.h %D%/store.c %D%/store.h \
 	%D%/conninfo.c %D%/conninfo.h %D%/inbox.c %D%/inbox.h %D%/loader.c %D%/loader.h %D%/outlet.c %D%/outlet.h \
 	%D%/persister.c %D%/persister.h %D%/records.c %D%/records.h %D%/snapshot.c %D%/snapshot.h \
-	%D%/event_json.c %D%/event_json.h %D%/cell.c %D%/cell.h %D%/load.c %D%/load.h %D%/migrate.c %D%/migrate.h \
+	%D%/event_json.c %D%/event_json.h %D%/cell.c %D%/cell.h %D%/load.c %D%/load.h %D%/replay.c %D%/replay.h %D%/migrate.c %D%/migrate.h \
 	%D%/verify.c %D%/verify.h %D%/verbs.c %D%/verbs.h
 
 pmlibexec_PROGRAMS += pm-persister

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "persister/load.h"
+#include "persister/replay.h"
 
 /* A compare-and-set inside a pipeline cannot be looked at before the next statement is sent. So a count that is not the
  * expected one divides by zero, which aborts the transaction (SQLSTATE 22012, see store.c). */
@@ -209,5 +210,5 @@ statements_prepare_all(PGconn *connection)
         for (int query = 0; query < LOAD_QUERY_END; query++)
                 if (!prepare(connection, &load_statements[query]))
                         return load_statements[query].name;
-        return prepare(connection, &load_replay_statement) ? NULL : load_replay_statement.name;
+        return prepare(connection, &replay_statement) ? NULL : replay_statement.name;
 }

@@ -8,6 +8,7 @@
 
 #include "persister/event_json.h"
 #include "persister/load.h"
+#include "persister/replay.h"
 
 /* The newest event before which rows may have been changed or deleted by hand. */
 #define SINCE "(SELECT coalesce(max(seq), 0) FROM portfolio_events WHERE kind IN ('PORTFOLIO_RESET', 'PORTFOLIO_ADJUSTED'))"
@@ -110,17 +111,28 @@ command(PGconn *connection, const char *sql)
 }
 
 static enum verify_status
-replay(PGconn *connection, struct core *core, struct verify_report *report)
+find_reset(PGconn *connection, uint64_t *reset_seq, struct verify_report *report)
+{
+        PGresult *rows = PQexec(connection, "SELECT coalesce(max(seq), 0) FROM portfolio_events WHERE kind = 'PORTFOLIO_RESET'");
+        bool good = PQresultStatus(rows) == PGRES_TUPLES_OK;
+        if (good)
+                *reset_seq = strtoull(PQgetvalue(rows, 0, 0), NULL, 10);
+        PQclear(rows);
+        return good ? VERIFY_OK : server_failed(connection, report, "looking for the newest reset");
+}
+
+static enum verify_status
+replay(PGconn *connection, struct core *core, uint64_t reset_seq, struct verify_report *report)
 {
         for (;;) {
                 char after[24];
                 const char *values[] = {after};
                 snprintf(after, sizeof after, "%" PRIu64, report->last_seq);
-                PGresult *rows = PQexecParams(connection, load_replay_statement.text, 1, NULL, values, NULL, NULL, 0);
+                PGresult *rows = PQexecParams(connection, replay_statement.text, 1, NULL, values, NULL, NULL, 0);
                 int count = PQntuples(rows);
                 const char *why = "unknown";
                 bool read = PQresultStatus(rows) == PGRES_TUPLES_OK;
-                bool good = read && load_replay(core, rows, &report->last_seq, &why);
+                bool good = read && replay_take(core, rows, reset_seq, &report->last_seq, &why);
                 PQclear(rows);
                 if (!read)
                         return server_failed(connection, report, "reading portfolio_events");
@@ -254,7 +266,10 @@ static enum verify_status
 compare_all(PGconn *connection, struct core *replayed, struct core *stored, struct verify_report *report)
 {
         struct load_report loaded;
-        enum verify_status status = replay(connection, replayed, report);
+        uint64_t reset_seq = 0;
+        enum verify_status status = find_reset(connection, &reset_seq, report);
+        if (status == VERIFY_OK)
+                status = replay(connection, replayed, reset_seq, report);
         report->digest = core_digest(replayed);
         if (status == VERIFY_OK)
                 status = load_rows(connection, stored, &loaded, report);

@@ -1,5 +1,5 @@
-/* load.c: rows of the database become the core they came from; what cannot be is named, and what is sound goes on. The rows are made
- * from a core's own snapshot, so a fresh load must come to its digest; then single cells are spoiled. */
+/* load.c and replay.c: rows of the database become the core they came from; what cannot be is named, and what is sound goes on. The rows
+ * are made from a core's own snapshot, so a fresh load must come to its digest; then single cells are spoiled. */
 #include <check.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include "common/instrument.h"
 #include "persister/event_json.h"
 #include "persister/load.h"
+#include "persister/replay.h"
 
 #define T0 1795489200000000LL /* 2026-11-24T03:00:00Z */
 #define CAPITAL_E6 (5000000 * FIXED_ONE_E6)
@@ -450,7 +451,6 @@ static const struct {
         {8, "-5.000000", "stops_are_positive"},
         {7, "0.000000", "stops_are_positive"},
         {7, "52000.000001", "initial_stop_is_not_above_the_price"},
-        {8, "51000.000000", "stop_never_falls"},
         {9, "99999999.000000", "stops_are_prices"},
         {10, NULL, "atr_is_set"},
         {11, "boredom", "position_row_is_readable"},
@@ -706,12 +706,24 @@ START_TEST(load_creates_a_portfolio_in_an_empty_database)
 }
 END_TEST
 
+static bool
+replay_log(uint64_t reset_seq, uint64_t *seq, const char **why)
+{
+        *seq = 0;
+        *why = "";
+        core_clear(loaded);
+        PGresult *rows = result_of(&log_table);
+        bool good = replay_take(loaded, rows, reset_seq, seq, why);
+        PQclear(rows);
+        return good;
+}
+
 START_TEST(load_resets_after_the_clean_state_and_keeps_the_memory)
 {
         struct core_figures before;
         struct core_figures after;
-        const char *why = "";
-        uint64_t seq = 0;
+        const char *why;
+        uint64_t seq;
         tables[LOAD_QUERY_POSITIONS].rows = 0;
         tables[LOAD_QUERY_STATE].rows = 0;
         note_edits();
@@ -720,36 +732,75 @@ START_TEST(load_resets_after_the_clean_state_and_keeps_the_memory)
         ck_assert_uint_eq(report.last_seq, live_seq);
         ck_assert_uint_eq(report.incarnation, 7);
 
-        core_clear(loaded);
-        PGresult *rows = result_of(&log_table);
-        ck_assert_msg(load_replay(loaded, rows, &seq, &why), "%s", why);
-        PQclear(rows);
+        ck_assert_msg(replay_log(REPLAY_RESET_FOLLOWS, &seq, &why), "%s", why);
         ck_assert_uint_eq(seq, live_seq);
-        expect_same_state();
-
         appended_count = 0;
         ck_assert(load_events(report.action, loaded, 2 * CAPITAL_E6, T0, append, NULL));
         ck_assert_uint_eq(appended_count, 1);
-        core_figures(loaded, &before);
         ck_assert_int_eq(core_apply(loaded, &appended[0], seq + 1, &why), CORE_OK);
+        core_figures(live, &before);
         core_figures(loaded, &after);
         ck_assert_uint_eq(after.positions_count, 0);
         ck_assert_int_eq(after.closed_equity_e6, 2 * CAPITAL_E6);
         ck_assert_uint_eq(after.kept_count, before.kept_count);
         ck_assert_uint_eq(after.positions_opened, before.positions_opened);
+
+        /* The same as a worker that lived through it, and as verify's replay from the reset. */
+        record(&appended[0]);
+        expect_same_state();
+        ck_assert_msg(replay_log(live_seq, &seq, &why), "%s", why);
+        expect_same_state();
+        ck_assert_msg(replay_log(0, &seq, &why), "%s", why);
+        expect_same_state();
 }
 END_TEST
 
-START_TEST(load_replay_names_the_event_that_does_not_fit)
+START_TEST(replay_comes_to_the_same_state)
 {
+        const char *why;
+        uint64_t seq;
+        ck_assert_msg(replay_log(0, &seq, &why), "%s", why);
+        ck_assert_uint_eq(seq, live_seq);
+        expect_same_state();
+}
+END_TEST
+
+START_TEST(replay_goes_on_after_a_piece)
+{
+        static const struct event reset = {.kind = EVENT_PORTFOLIO_RESET, .portfolio.initial_capital_e6 = CAPITAL_E6};
         const char *why = "";
         uint64_t seq = 0;
-        free(log_table.cells[3][1]);
-        log_table.cells[3][1] = strdup("TICK");
-        PGresult *rows = result_of(&log_table);
-        ck_assert(!load_replay(loaded, rows, &seq, &why));
-        ck_assert_uint_eq(seq, 4);
-        PQclear(rows);
+        struct table row = {.columns = log_table.columns, .rows = 1};
+        record(&reset);
+        for (int i = 0; i < log_table.rows; i++) {
+                memcpy(row.cells[0], log_table.cells[i], sizeof row.cells[0]);
+                PGresult *rows = result_of(&row);
+                ck_assert_msg(replay_take(loaded, rows, live_seq, &seq, &why), "%s", why);
+                PQclear(rows);
+                ck_assert_uint_eq(seq, (uint64_t)i + 1);
+        }
+        expect_same_state();
+}
+END_TEST
+
+/* The fourth event made another: what the history says does not matter once it was reset. */
+START_TEST(replay_names_what_does_not_fit_unless_a_reset_came_after)
+{
+        static const struct event reset = {.kind = EVENT_PORTFOLIO_RESET, .portfolio.initial_capital_e6 = CAPITAL_E6};
+        const char *why;
+        uint64_t seq;
+        char **kind = &log_table.cells[3][1];
+        ck_assert_str_eq(*kind, "SIGNAL"); /* the exit's; its close follows */
+        kind = &log_table.cells[4][1];
+        ck_assert_str_eq(*kind, "POSITION_CLOSED");
+        free(*kind);
+        *kind = strdup("TICK");
+        ck_assert(!replay_log(0, &seq, &why));
+        ck_assert_uint_eq(seq, 5);
+        ck_assert_str_eq(why, "tick_at");
+        record(&reset);
+        ck_assert_msg(replay_log(live_seq, &seq, &why), "%s", why);
+        expect_same_state();
 }
 END_TEST
 
@@ -794,7 +845,9 @@ main(void)
         tcase_add_test(tcase, load_refuses_an_edit_that_does_not_hold);
         tcase_add_test(tcase, load_creates_a_portfolio_in_an_empty_database);
         tcase_add_test(tcase, load_resets_after_the_clean_state_and_keeps_the_memory);
-        tcase_add_test(tcase, load_replay_names_the_event_that_does_not_fit);
+        tcase_add_test(tcase, replay_comes_to_the_same_state);
+        tcase_add_test(tcase, replay_goes_on_after_a_piece);
+        tcase_add_test(tcase, replay_names_what_does_not_fit_unless_a_reset_came_after);
         tcase_add_test(tcase, load_can_be_abandoned_anywhere);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
