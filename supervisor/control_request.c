@@ -8,7 +8,7 @@
 #include "common/fixed.h"
 
 /* Which keys a verb has beside "verb" and "timeout_ms". */
-enum key_bit { KEY_ROLE = 1, KEY_ON = 2, KEY_AMOUNT = 4, KEY_NOTE = 8, KEY_REQUEST_ID = 16 };
+enum key_bit { KEY_ROLE = 1, KEY_ON = 2, KEY_AMOUNT = 4, KEY_NOTE = 8, KEY_REQUEST_ID = 16, KEY_SIGNAL = 32 };
 
 struct verb_row {
         const char *name;
@@ -26,6 +26,7 @@ static const struct verb_row verbs[CONTROL_VERB_END] = {
         [CONTROL_RESUME] = {"resume", KEY_NOTE | KEY_REQUEST_ID, KEY_REQUEST_ID},
         [CONTROL_DEPOSIT] = {"deposit", KEY_AMOUNT | KEY_NOTE | KEY_REQUEST_ID, KEY_AMOUNT | KEY_REQUEST_ID},
         [CONTROL_WITHDRAW] = {"withdraw", KEY_AMOUNT | KEY_NOTE | KEY_REQUEST_ID, KEY_AMOUNT | KEY_REQUEST_ID},
+        [CONTROL_KILL] = {"kill", KEY_ROLE | KEY_SIGNAL, KEY_SIGNAL},
 };
 
 struct key_row {
@@ -40,6 +41,7 @@ static bool read_on(struct json_object *value, struct control_request *request);
 static bool read_amount(struct json_object *value, struct control_request *request);
 static bool read_note(struct json_object *value, struct control_request *request);
 static bool read_request_id(struct json_object *value, struct control_request *request);
+static bool read_signal(struct json_object *value, struct control_request *request);
 static bool read_timeout(struct json_object *value, struct control_request *request);
 
 static const struct key_row keys[] = {
@@ -48,6 +50,7 @@ static const struct key_row keys[] = {
         {"amount", KEY_AMOUNT, read_amount, "a number above 0 and at most 100000000000"},
         {"note", KEY_NOTE, read_note, "text of at most 800 bytes"},
         {"request_id", KEY_REQUEST_ID, read_request_id, "an integer above 0"},
+        {"signal", KEY_SIGNAL, read_signal, "a signal's number, from 1 to 64"},
         {"timeout_ms", 0, read_timeout, "an integer from 1 to 86400000"},
 };
 
@@ -169,6 +172,8 @@ control_request_format(const struct control_request *request)
                 add(object, "note", json_object_new_string(request->note));
         if ((verb->keys & KEY_REQUEST_ID) != 0)
                 add(object, "request_id", json_object_new_uint64(request->request_id));
+        if ((verb->keys & KEY_SIGNAL) != 0)
+                add(object, "signal", json_object_new_int(request->signal_number));
         add(object, "timeout_ms", json_object_new_int64(request->timeout_ms));
         char *line = strdup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
         json_object_put(object);
@@ -223,6 +228,16 @@ read_request_id(struct json_object *value, struct control_request *request)
         if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) <= 0)
                 return false;
         request->request_id = json_object_get_uint64(value);
+        return true;
+}
+
+static bool
+read_signal(struct json_object *value, struct control_request *request)
+{
+        int64_t number = json_object_get_int64(value);
+        if (!json_object_is_type(value, json_type_int) || number < 1 || number > 64)
+                return false;
+        request->signal_number = (int)number;
         return true;
 }
 

@@ -160,6 +160,30 @@ on_restart(struct supervisor *supervisor, const struct control_request *request)
         }
 }
 
+/* A drill: what comes of it is a recovery like any other, but free. */
+static void
+on_kill(struct supervisor *supervisor, const struct control_request *request)
+{
+        int pids[UNITS_COUNT] = {0};
+        if (!supervisor->rehydration.worker_open || !supervisor->rehydration.persister_ready || supervisor->stopping) {
+                control_answer(supervisor->control, request->ticket, false, "not ready: a drill begins only when all is well");
+                return;
+        }
+        for (size_t i = UNIT_PERSISTER; i < UNITS_COUNT; i++) {
+                struct unit *unit = &supervisor->units[i];
+                if (request->role != ROLE_NONE && request->role != unit->role)
+                        continue;
+                pids[i] = (int)unit->pid;
+                (void)unit_signal(unit, request->signal_number, "drill", true);
+        }
+        if (pids[UNIT_WORKER] != 0 && pids[UNIT_PERSISTER] != 0)
+                control_answer(supervisor->control, request->ticket, true, "signal %d sent to worker %d and persister %d",
+                               request->signal_number, pids[UNIT_WORKER], pids[UNIT_PERSISTER]);
+        else
+                control_answer(supervisor->control, request->ticket, true, "signal %d sent to %s %d", request->signal_number,
+                               msg_role_name(request->role), pids[UNIT_WORKER] + pids[UNIT_PERSISTER]);
+}
+
 /* Commands that the worker decides. */
 
 static void
@@ -343,6 +367,7 @@ on_request(void *owner, struct control *control, const struct control_request *r
         case CONTROL_RESUME: on_command(supervisor, request, COMMAND_RESUME); return;
         case CONTROL_DEPOSIT: on_command(supervisor, request, COMMAND_DEPOSIT); return;
         case CONTROL_WITHDRAW: on_command(supervisor, request, COMMAND_WITHDRAW); return;
+        case CONTROL_KILL: on_kill(supervisor, request); return;
         case CONTROL_NONE:
         case CONTROL_WAIT_READY:
         case CONTROL_VERB_END: break;
