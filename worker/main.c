@@ -198,7 +198,7 @@ main(int argc, char **argv)
         code = worker_run(&worker);
         LOG_INFO("event=exit code=%d", code);
         if (code != EXIT_CODE_OK)
-                return code; /* the next worker waits for our death, not for our tidiness */
+                _exit(code); /* the next worker waits for our death, not for our tidiness */
         worker_fini(&worker);
         loop_free(loop);
         config_fini(&config);

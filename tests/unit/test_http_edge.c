@@ -76,7 +76,7 @@ START_TEST(http_allow_names_what_it_cannot_read)
                 ck_assert_msg(!parses(bad[i]), "%s", bad[i]);
         ck_assert(!http_allow_parse(&allow, list, &wrong));
         ck_assert_str_eq(wrong, "nonsense");
-        char many[(HTTP_ALLOW_MAX + 1) * 8] = "";
+        char many[(HTTP_ALLOW_MAX + 1) * 8 + 1] = "";
         for (int i = 0; i <= HTTP_ALLOW_MAX; i++)
                 strcat(many, "1.2.3.4 ");
         ck_assert(!parses(many));
