@@ -8,6 +8,7 @@
 #include "common/exit_code.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "worker/routes.h"
 #include "worker/views.h"
 
 #define LINK_LOST_MS 500
@@ -80,20 +81,8 @@ static void on_link_lost(void *owner);
 static void on_deadline(void *owner);
 static void on_drain_over(void *owner);
 static void on_turn_end(void *owner);
-static void on_webhook(void *owner, struct http_request *request);
-static void on_health(void *owner, struct http_request *request);
-static void on_live(void *owner, struct http_request *request);
-static void on_status(void *owner, struct http_request *request);
-static void on_positions(void *owner, struct http_request *request);
-
 static const struct link_handler data_link_handler = {on_message, on_data_up, on_data_down, on_garbage};
 static const struct link_handler control_link_handler = {on_message, on_control_up, on_control_down, on_garbage};
-
-static const struct http_route routes[] = {
-        {"/webhook", HTTP_METHOD_POST, on_webhook}, {"/health", HTTP_METHOD_GET, on_health},
-        {"/health/live", HTTP_METHOD_GET, on_live}, {"/health/ready", HTTP_METHOD_GET, on_health},
-        {"/status", HTTP_METHOD_GET, on_status},    {"/positions", HTTP_METHOD_GET, on_positions},
-};
 
 const char *
 worker_phase_name(enum worker_phase phase)
@@ -161,8 +150,8 @@ make_http(struct worker *worker, const struct worker_options *options)
                 .listen_fd = options->http_fd,
                 .connections_max = (uint32_t)config->connections_max,
                 .allow = &worker->allow,
-                .routes = routes,
-                .routes_count = countof(routes),
+                .routes = routes_table,
+                .routes_count = routes_count,
                 .owner = worker,
         };
         return http_server_new(&worker->http, worker->loop, &http_options) == HTTP_SERVER_OK ? EXIT_CODE_OK : EXIT_CODE_RESOURCE;
@@ -526,23 +515,11 @@ on_maintenance(struct worker *worker, const struct msg *msg)
         worker->ingest.is_maintenance = msg->maintenance.on;
 }
 
-static struct view
-view_of(const struct worker *worker)
-{
-        return (struct view){
-                .ingest = &worker->ingest,
-                .has_state = worker->has_state,
-                .incarnation = worker->rehydrate.incarnation,
-                .recovery_us = worker->recovery_us,
-                .now_us = clock_wall_us(),
-        };
-}
-
 static void
 on_report_ask(struct worker *worker, const struct msg *msg)
 {
         struct msg report = {.type = MSG_WORKER_REPORT};
-        struct view view = view_of(worker);
+        struct view view = routes_view(worker);
         views_report(&view, &report.worker_report);
         report.worker_report.request_id = msg->report_ask.request_id;
         report.worker_report.waiting_count += replies_count(&worker->webhook.parked);
@@ -553,75 +530,6 @@ static void
 on_command(struct worker *worker, const struct msg *msg)
 {
         commands_take(&worker->commands, &msg->command, clock_wall_us());
-}
-
-/* -------- HTTP -------- */
-
-static void
-send_answer(struct worker *worker, struct http_request *request)
-{
-        http_request_answer(request, worker->answer.status, worker->answer.data, worker->answer.size);
-}
-
-static void
-on_webhook(void *owner, struct http_request *request)
-{
-        struct worker *worker = owner;
-        worker->is_work_done = true;
-        webhook_on_request(&worker->webhook, request);
-}
-
-static void
-on_health(void *owner, struct http_request *request)
-{
-        struct worker *worker = owner;
-        struct view view = view_of(worker);
-        views_health(&view, http_request_id(request), &worker->answer);
-        send_answer(worker, request);
-}
-
-static void
-on_live(void *owner, struct http_request *request)
-{
-        struct worker *worker = owner;
-        views_live(http_request_id(request), &worker->answer);
-        send_answer(worker, request);
-}
-
-static void
-on_status(void *owner, struct http_request *request)
-{
-        struct worker *worker = owner;
-        struct view view = view_of(worker);
-        views_status(&view, http_request_id(request), &worker->answer);
-        send_answer(worker, request);
-}
-
-static size_t
-next_positions(void *owner, const struct http_request *request, struct http_cursor *cursor, char *buffer, size_t capacity)
-{
-        struct view view = view_of(owner);
-        return views_positions(&view, http_request_id(request), cursor, buffer, capacity);
-}
-
-/* What fits in one piece is an ordinary answer; more is sent piece by piece, so that reading a large portfolio holds up no
- * signal. */
-static void
-on_positions(void *owner, struct http_request *request)
-{
-        struct worker *worker = owner;
-        struct http_cursor cursor = {0, 0};
-        char *piece = http_request_piece(request);
-        if (!worker->has_state) {
-                answers_unavailable(&worker->answer, http_request_id(request), ingest_gate(&worker->ingest, SIGNAL_NONE));
-                send_answer(worker, request);
-                return;
-        }
-        size_t size = next_positions(worker, request, &cursor, piece, HTTP_PIECE_SIZE_MAX);
-        if (views_positions_are_done(&cursor))
-                http_request_answer(request, 200, piece, size);
-        else
-                http_request_stream(request, next_positions);
 }
 
 /* -------- timers and the end of a turn -------- */
