@@ -30,6 +30,7 @@ enum control_verb {
         CONTROL_RESUME,      /* note */
         CONTROL_DEPOSIT,     /* amount_e6 > 0, note, request_id; answer after COMMAND_RESULT */
         CONTROL_WITHDRAW,
+        CONTROL_KILL, /* a drill: role (NONE: worker and persister), signal_number; the deaths spend no restart budget */
         CONTROL_VERB_END
 };
 
@@ -41,6 +42,7 @@ struct control_request {
         bool on;
         int64_t amount_e6;
         uint64_t request_id; /* of capital and pause commands, never 0: chosen by the client, so that a repeat does nothing twice */
+        int signal_number;   /* of CONTROL_KILL: 1 to 64 */
         char note[CONTROL_NOTE_SIZE];
         int64_t timeout_ms; /* the client waits so long for the answer */
         uint32_t uid;       /* who asks */
