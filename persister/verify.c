@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,22 +197,60 @@ counterpart(const struct core *core, const struct event *record)
         return event;
 }
 
+/* Which record it is, for people. */
+static void
+name_record(const struct event *record, char name[VERIFY_TEXT_SIZE])
+{
+        if (record->kind == EVENT_LOAD_POSITION)
+                snprintf(name, VERIFY_TEXT_SIZE, "position %s_%s (position_no %" PRIu64 ")", record->position.instrument,
+                         event_layer_name(record->position.layer), record->position.position_no);
+        else if (record->kind == EVENT_LOAD_INSTRUMENT)
+                snprintf(name, VERIFY_TEXT_SIZE, "pyramiding_state of %s", record->load_instrument.instrument);
+        else if (record->kind == EVENT_LOAD_KEPT)
+                snprintf(name, VERIFY_TEXT_SIZE, "signal_log with kept_no %" PRIu64, record->load_kept.kept_no);
+        else if (record->kind == EVENT_LOAD_PORTFOLIO)
+                snprintf(name, VERIFY_TEXT_SIZE, "portfolio_state");
+        else
+                snprintf(name, VERIFY_TEXT_SIZE, "memory of probes and commands");
+}
+
+/* From at, the end of a member of a JSON object whose values are plain. */
+static int
+member_size(const char *at)
+{
+        const char *end = strstr(at + 1, ",\"");
+        return (int)(end != NULL ? end - at : (ptrdiff_t)strcspn(at, "}"));
+}
+
+/* Two objects of the same members: the first that differs, as "lots":8 and "lots":9. */
+static enum verify_status
+differ_in_member(const char *name, const char *replayed, const char *stored, struct verify_report *report)
+{
+        size_t at = 0;
+        while (replayed[at] == stored[at])
+                at++;
+        while (at > 1 && !(replayed[at] == '"' && (replayed[at - 1] == ',' || replayed[at - 1] == '{')))
+                at--;
+        return differ(report, VERIFY_DIFFERENCE, "rows_are_what_the_events_come_to", "%s: the events say %.*s, the tables %.*s", name,
+                      member_size(replayed + at), replayed + at, member_size(stored + at), stored + at);
+}
+
 /* A record as the events tell it and as the tables do; kind EVENT_NONE where there is none. */
 static enum verify_status
 compare_record(const struct event *replayed, const struct event *stored, struct verify_report *report)
 {
+        char name[VERIFY_TEXT_SIZE];
+        name_record(replayed->kind != EVENT_NONE ? replayed : stored, name);
+        if (replayed->kind != stored->kind)
+                return differ(report, VERIFY_DIFFERENCE, "rows_are_what_the_events_come_to", "%s is only in the %s", name,
+                              stored->kind == EVENT_NONE ? "events" : "tables");
         struct json_text a = {0};
         struct json_text b = {0};
-        if (replayed->kind != EVENT_NONE)
-                event_json_write(replayed, &a);
-        if (stored->kind != EVENT_NONE)
-                event_json_write(stored, &b);
+        event_json_write(replayed, &a);
+        event_json_write(stored, &b);
         enum verify_status status = VERIFY_OK;
-        if (replayed->kind != stored->kind || a.size != b.size || memcmp(a.data, b.data, a.size) != 0)
-                status = differ(
-                        report, VERIFY_DIFFERENCE, "rows_are_what_the_events_come_to", "the events say %s %.450s, the tables %s %.450s",
-                        replayed->kind != EVENT_NONE ? event_desc_of((int)replayed->kind)->name : "nothing", a.data != NULL ? a.data : "",
-                        stored->kind != EVENT_NONE ? event_desc_of((int)stored->kind)->name : "nothing", b.data != NULL ? b.data : "");
+        if (strcmp(a.data, b.data) != 0)
+                status = differ_in_member(name, a.data, b.data, report);
         json_text_fini(&a);
         json_text_fini(&b);
         return status;
@@ -281,12 +320,14 @@ compare_all(PGconn *connection, struct core *replayed, struct core *stored, stru
         if (loaded.action == LOAD_ACTION_RESET)
                 return differ(report, VERIFY_DIFFERENCE, "portfolio_state_exists",
                               "portfolio_state is empty: the next start begins a fresh portfolio");
-        if (loaded.problem != RECOVERY_OK)
+        if (loaded.problem == RECOVERY_DATA_CORRUPT)
                 return differ(report, VERIFY_DIFFERENCE, loaded.rule, "%s", loaded.detail);
         if (loaded.last_seq != report->last_seq)
                 return differ(report, VERIFY_DIFFERENCE, "last_seq_is_newest_event",
                               "portfolio_state says %" PRIu64 ", the events end at %" PRIu64, loaded.last_seq, report->last_seq);
-        status = compare_records(replayed, stored, report);
+        status = compare_records(replayed, stored, report); /* before what load found, which may be a total: this names the row */
+        if (status == VERIFY_OK && loaded.problem != RECOVERY_OK)
+                return differ(report, VERIFY_DIFFERENCE, loaded.rule, "%s", loaded.detail);
         if (status == VERIFY_OK && !core_digest_equal(core_digest(replayed), loaded.digest_stored))
                 status = differ(report, VERIFY_DIFFERENCE, "digest", "portfolio_state has another digest than the events come to");
         return status == VERIFY_OK ? compare_sets(connection, report) : status;
