@@ -68,7 +68,7 @@ static void client_look(struct client *client);
 static void client_read(struct client *client);
 static void client_take_lines(struct client *client);
 static void client_send(struct client *client);
-static void client_answer(struct client *client, bool ok, const char *message, struct json_object *status);
+static void client_answer(struct client *client, bool ok, bool known, const char *message, struct json_object *status);
 static void answer_if_ready(struct client *client);
 static void audit(const struct client *client, const char *event, const char *ok, const char *message);
 
@@ -110,7 +110,7 @@ control_free(struct control *control)
         for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
                 struct client *client = &control->clients[i];
                 if (client->state == CLIENT_WAITING)
-                        client_answer(client, false, "the supervisor ends: not known to be done", NULL);
+                        client_answer(client, false, false, "the supervisor ends: not known to be done", NULL);
                 if (client->state == CLIENT_ANSWERING)
                         client_send(client);
                 if (client->state != CLIENT_FREE)
@@ -174,7 +174,7 @@ control_answer(struct control *control, uint64_t ticket, bool ok, const char *me
         va_end(args);
         struct client *client = client_of(control, ticket);
         if (client != NULL)
-                client_answer(client, ok, text, NULL);
+                client_answer(client, ok, true, text, NULL);
         else
                 LOG_INFO("event=control_answer_unheard ticket=%llu ok=%d", (unsigned long long)ticket, ok);
 }
@@ -184,7 +184,7 @@ control_answer_status(struct control *control, uint64_t ticket, const struct sta
 {
         struct client *client = client_of(control, ticket);
         if (client != NULL)
-                client_answer(client, true, status_state_name((int)status->state), status_json_new(status));
+                client_answer(client, true, true, status_state_name((int)status->state), status_json_new(status));
 }
 
 void
@@ -200,7 +200,7 @@ static void
 answer_if_ready(struct client *client)
 {
         if (client->control->ready && client->state == CLIENT_WAITING && client->request.verb == CONTROL_WAIT_READY)
-                client_answer(client, true, "ready", NULL);
+                client_answer(client, true, true, "ready", NULL);
 }
 
 static bool
@@ -310,7 +310,7 @@ on_deadline(void *owner)
                          client->control->reason);
         else
                 snprintf(message, sizeof(message), "no answer after %lld ms: not known to be done", (long long)client->request.timeout_ms);
-        client_answer(client, false, message, NULL);
+        client_answer(client, false, client->request.verb == CONTROL_WAIT_READY, message, NULL);
 }
 
 /* While its answer is due a client has nothing to say: it went, or its next line is early and waits. */
@@ -352,7 +352,7 @@ client_take_lines(struct client *client)
                 if (client->input_size > PM_CONTROL_LINE_MAX) {
                         LOG_WARNING("event=control_line_too_long uid=%u pid=%u", client->uid, client->pid);
                         client->closing = true;
-                        client_answer(client, false, "the line is too long", NULL);
+                        client_answer(client, false, true, "the line is too long", NULL);
                 }
                 return;
         }
@@ -365,7 +365,7 @@ client_take_lines(struct client *client)
                 LOG_WARNING("event=control_bad_request uid=%u pid=%u msg=%s", client->uid, client->pid,
                             log_quote(quoted, sizeof(quoted), error, strlen(error)));
                 client->request = (struct control_request){0};
-                client_answer(client, false, error, NULL);
+                client_answer(client, false, true, error, NULL);
                 return;
         }
         struct control *control = client->control;
@@ -408,13 +408,15 @@ audit(const struct client *client, const char *event, const char *ok, const char
 
 /* Puts the answer in the way; it leaves from the loop, so that nothing here closes the client under its caller. */
 static void
-client_answer(struct client *client, bool ok, const char *message, struct json_object *status)
+client_answer(struct client *client, bool ok, bool known, const char *message, struct json_object *status)
 {
         struct json_object *object = json_object_new_object();
         PM_ASSERT(object != NULL);
         audit(client, "command_done", ok ? "yes" : "no", message);
         json_object_object_add(object, "ok", json_object_new_boolean(ok));
         json_object_object_add(object, "message", json_object_new_string(message));
+        if (!known)
+                json_object_object_add(object, "known", json_object_new_boolean(false));
         if (status != NULL)
                 json_object_object_add(object, "status", status);
         size_t size;

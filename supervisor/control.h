@@ -1,7 +1,8 @@
 /* control: the server side of run_dir/control.sock, where the operator's verbs are heard. Owned by the supervisor.
  *
  * A unix stream socket, 0600; the peer must be root or our own effective user (SO_PEERCRED). Lines of JSON, at most
- * PM_CONTROL_LINE_MAX bytes: {"verb":"restart","role":"worker"} gets {"ok":true,"message":"…"}. One request at a time a
+ * PM_CONTROL_LINE_MAX bytes: {"verb":"restart","role":"worker"} gets {"ok":true,"message":"…"}; when it is not
+ * known whether the command was done, {"ok":false,"known":false,"message":"…"}. One request at a time a
  * connection; a client has CONTROL_CLIENT_DEADLINE_MS to send its line and to take its answer, so that a slow one
  * blocks nobody. Every command goes to the log with who gave it and how it ended. */
 #ifndef PM_SUPERVISOR_CONTROL_H

@@ -135,6 +135,7 @@ control_client_call(struct control_client *client, const struct control_request 
                 status = fail(client, CONTROL_CLIENT_BROKEN, "request", "no memory");
                 goto out;
         }
+        client->unknown = true;
         status = send_line(client, line, deadline_us);
         if (status == CONTROL_CLIENT_OK)
                 status = receive_object(client, tokener, deadline_us, answer);
@@ -147,6 +148,7 @@ control_client_call(struct control_client *client, const struct control_request 
                 goto out;
         }
         *ok = json_object_get_boolean(value);
+        client->unknown = json_object_object_get_ex(*answer, "known", &value) && !json_object_get_boolean(value);
         if (json_object_object_get_ex(*answer, "message", &value) && json_object_is_type(value, json_type_string))
                 *message = json_object_get_string(value);
 out:

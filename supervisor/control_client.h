@@ -22,6 +22,7 @@ enum control_client_status {
 struct control_client {
         int fd;
         int peer_pid;
+        bool unknown;                          /* after a call: the command may have been done or not */
         char error[CONTROL_CLIENT_ERROR_SIZE]; /* one sentence, when a call did not return OK */
 };
 

@@ -15,12 +15,15 @@
 #include "common/exit_code.h"
 
 #define LINE_SIZE_MAX 1024
+#define REASON_STANDS_US 1000000
 
 /* What the daemon has told so far. */
 struct waiter {
         char line[LINE_SIZE_MAX];
         size_t line_size;
         char reason[LINE_SIZE_MAX];
+        int64_t reason_at_us;
+        bool reason_due; /* not printed yet */
         bool over;
         int exit_code;
         const char *log_file;
@@ -105,8 +108,10 @@ take_line(struct waiter *waiter)
                 fprintf(waiter->out, "pm-supervisor: ready%s%s\n", rest[0] != '\0' ? ": " : "", rest);
                 end_wait(waiter, VERB_OK);
         } else if (starts_with(waiter->line, "WAITING", &rest)) {
-                if (strcmp(rest, waiter->reason) != 0)
-                        fprintf(waiter->error_out, "pm-supervisor: not ready yet: %s\n", rest);
+                if (strcmp(rest, waiter->reason) != 0) {
+                        waiter->reason_at_us = clock_monotonic_us();
+                        waiter->reason_due = true;
+                }
                 snprintf(waiter->reason, sizeof(waiter->reason), "%s", rest);
         } else if (starts_with(waiter->line, "HOLD", &rest)) {
                 fprintf(waiter->error_out, "pm-supervisor: started, but on HOLD: %s\n", rest);
@@ -131,6 +136,20 @@ take_bytes(struct waiter *waiter, const char *bytes, size_t size)
         }
 }
 
+/* A reason that stands for a while is worth a line; those that pass in a start that goes well are not. */
+static int64_t
+print_reason_if_due(struct waiter *waiter, int64_t now_us)
+{
+        int64_t left_us = waiter->reason_at_us + REASON_STANDS_US - now_us;
+        if (!waiter->reason_due)
+                return INT64_MAX;
+        if (left_us > 0)
+                return left_us;
+        fprintf(waiter->error_out, "pm-supervisor: not ready yet: %s\n", waiter->reason);
+        waiter->reason_due = false;
+        return INT64_MAX;
+}
+
 int
 daemon_wait(int fd, const char *log_file, int64_t timeout_ms, FILE *out, FILE *error_out)
 {
@@ -139,17 +158,19 @@ daemon_wait(int fd, const char *log_file, int64_t timeout_ms, FILE *out, FILE *e
         char bytes[LINE_SIZE_MAX];
         while (!waiter.over) {
                 struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-                int64_t left_us = deadline_us - clock_monotonic_us();
-                int ready = left_us > 0 ? poll(&poll_fd, 1, (int)(left_us / 1000 + 1)) : 0;
-                if (ready < 0 && errno == EINTR)
-                        continue;
-                if (ready == 0) {
+                int64_t now_us = clock_monotonic_us();
+                int64_t left_us = deadline_us - now_us;
+                if (left_us <= 0) {
                         fprintf(error_out,
-                                "pm-supervisor: started, but not ready after %lld s: %s; it goes on trying (pm-supervisor status)\n",
-                                (long long)(timeout_ms / 1000), waiter.reason[0] != '\0' ? waiter.reason : "still starting");
+                                "pm-supervisor: started, but not ready after %lld ms: %s; it goes on trying (pm-supervisor status)\n",
+                                (long long)timeout_ms, waiter.reason[0] != '\0' ? waiter.reason : "still starting");
                         end_wait(&waiter, STATUS_STARTING);
                         break;
                 }
+                int64_t due_us = print_reason_if_due(&waiter, now_us);
+                int ready = poll(&poll_fd, 1, (int)((due_us < left_us ? due_us : left_us) / 1000 + 1));
+                if (ready == 0 || (ready < 0 && errno == EINTR))
+                        continue;
                 ssize_t got = ready > 0 ? read(fd, bytes, sizeof(bytes)) : -1;
                 if (got > 0) {
                         take_bytes(&waiter, bytes, (size_t)got);

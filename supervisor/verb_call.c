@@ -34,7 +34,7 @@ fail_client(const struct verb_call *call, const struct control_client *client, e
 }
 
 int
-verb_call_command(const struct verb_call *call, const struct control_request *request)
+verb_call_command(struct verb_call *call, const struct control_request *request)
 {
         char path[PM_UNIX_PATH_MAX + 1];
         struct control_client client;
@@ -51,6 +51,7 @@ verb_call_command(const struct verb_call *call, const struct control_request *re
                 code = verb_call_fail(VERB_FAILED, "%s", message);
         else
                 printf("%s\n", message);
+        call->outcome_unknown = client.unknown;
         json_object_put(answer);
         control_client_close(&client);
         return code;

@@ -32,6 +32,7 @@ struct verb_call {
         struct config_source source;
         struct config config; /* loaded before the handler is called when its row asks for it */
         const struct cli_hooks *hooks;
+        bool outcome_unknown; /* of verb_call_command: its answer was lost or did not come in time */
 };
 
 /* "pm-supervisor: text" on stderr; returns code, so that a handler ends with return verb_call_fail(…). */
@@ -39,6 +40,6 @@ int verb_call_fail(int code, const char *text, ...) __attribute__((format(printf
 
 /* Sends the request over the control socket, prints the answer's message, and returns the exit code: VERB_OK, VERB_FAILED when
  * the daemon says no or nothing, VERB_NOT_RUNNING, VERB_NO_PERMISSION. */
-int verb_call_command(const struct verb_call *call, const struct control_request *request);
+int verb_call_command(struct verb_call *call, const struct control_request *request);
 
 #endif

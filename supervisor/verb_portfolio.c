@@ -18,7 +18,7 @@
 #define COMMAND_TIMEOUT_MS 30000
 #define HTTP_TIMEOUT_MS 10000
 
-static int carry_out(const struct verb_call *call, enum control_verb verb, int64_t amount_e6);
+static int carry_out(struct verb_call *call, enum control_verb verb, int64_t amount_e6);
 static int read_file(const char *path, char *bytes, size_t bytes_size, size_t *size);
 static int read_secret(const struct config *config, char secret[PM_SECRET_SIZE_MAX + 2]);
 static void print_positions(struct json_object *positions);
@@ -47,7 +47,7 @@ verb_portfolio_capital(struct verb_call *call)
 
 /* The command carries a number of its own, so that giving it again with the same one changes nothing twice. */
 static int
-carry_out(const struct verb_call *call, enum control_verb verb, int64_t amount_e6)
+carry_out(struct verb_call *call, enum control_verb verb, int64_t amount_e6)
 {
         struct control_request request = {
                 .verb = verb,
@@ -66,9 +66,8 @@ carry_out(const struct verb_call *call, enum control_verb verb, int64_t amount_e
                 request.request_id >>= 1; /* a BIGINT in the database */
         }
         int code = verb_call_command(call, &request);
-        if (code == VERB_FAILED && amount_e6 != 0)
-                fprintf(stderr,
-                        "pm-supervisor: if it is not known to be done, give it again with --request-id %" PRIu64 ": it is done once\n",
+        if (call->outcome_unknown)
+                fprintf(stderr, "pm-supervisor: to be sure give it again with --request-id %" PRIu64 ": it is done once\n",
                         request.request_id);
         return code;
 }

@@ -223,7 +223,7 @@ START_TEST(an_unanswered_request_ends_by_itself)
         say(fd, "{\"verb\":\"reload\",\"timeout_ms\":1}\n");
         loop_turn(loop, 1000);
         turn();
-        ck_assert_str_eq(hear(fd), "{\"ok\":false,\"message\":\"no answer after 1 ms: not known to be done\"}\n");
+        ck_assert_str_eq(hear(fd), "{\"ok\":false,\"message\":\"no answer after 1 ms: not known to be done\",\"known\":false}\n");
         control_answer(control, asked.last.ticket, true, "late");
         close(fd);
 }
@@ -443,7 +443,7 @@ START_TEST(the_end_answers_those_who_wait)
         say(fd, "{\"verb\":\"reload\"}\n");
         control_free(control);
         control = NULL;
-        ck_assert_str_eq(hear(fd), "{\"ok\":false,\"message\":\"the supervisor ends: not known to be done\"}\n");
+        ck_assert_str_eq(hear(fd), "{\"ok\":false,\"message\":\"the supervisor ends: not known to be done\",\"known\":false}\n");
         ck_assert_ptr_null(hear(fd));
         close(fd);
 }

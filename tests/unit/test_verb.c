@@ -55,7 +55,9 @@ on_request(void *owner, struct control *control, const struct control_request *r
         case CONTROL_DEPOSIT:
         case CONTROL_WITHDRAW:
                 /* 13 brings bad luck: its answer never comes. */
-                if (request->amount_e6 != 13000000)
+                if (request->amount_e6 == 14000000)
+                        control_answer(control, request->ticket, false, "not so much is there");
+                else if (request->amount_e6 != 13000000)
                         control_answer(control, request->ticket, true, "%s of %lld, number %s", control_verb_name((int)request->verb),
                                        (long long)request->amount_e6, request->request_id == 77 ? "77" : "random");
                 return;
@@ -210,6 +212,8 @@ START_TEST(each_command_prints_the_answer_and_returns_its_code)
         ck_assert_str_eq(out, "ready again: persister\n");
         ck_assert_int_eq(call("reload"), VERB_FAILED);
         ck_assert_str_eq(out, "pm-supervisor: nothing is changed: line 3\n");
+        ck_assert_int_eq(call("capital", "withdraw", "14"), VERB_FAILED);
+        ck_assert_str_eq(out, "pm-supervisor: not so much is there\n");
         ck_assert_int_eq(call("maintenance", "on"), VERB_OK);
         ck_assert_str_eq(out, "maintenance is on\n");
         ck_assert_int_eq(call("maintenance", "off"), VERB_OK);
@@ -242,6 +246,7 @@ START_TEST(a_stopped_daemon_is_not_waited_for_for_ever)
         kill(daemon_pid, SIGSTOP);
         ck_assert_int_eq(call("capital", "deposit", "5", "--timeout", "0.05"), VERB_FAILED);
         expect_output("does not answer");
+        expect_output("--request-id ");
 }
 END_TEST
 
