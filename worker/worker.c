@@ -45,6 +45,8 @@ static const struct {
         [WORKER_DRAINING] = {[WORKER_DRAIN] = {true, WORKER_DRAINING}},
 };
 
+static void send_ready(struct worker *worker);
+
 typedef void message_fn(struct worker *worker, const struct msg *msg);
 
 static void on_store_state(struct worker *worker, const struct msg *msg);

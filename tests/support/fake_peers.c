@@ -151,13 +151,12 @@ write_config(struct fake_peers *peers, const char *const *assignments, char path
         ck_assert_int_eq(fclose(file), 0);
 }
 
-static void
-listen_links(struct fake_peers *peers)
+void
+fake_peers_listen_control(struct fake_peers *peers)
 {
         char path[PM_UNIX_PATH_MAX + 1];
         (void)snprintf(path, sizeof(path), "%s/control-w.sock", peers->dir);
         ck_assert_int_eq(link_listen(&peers->control, peers->loop, path, ROLE_SUPERVISOR, ROLE_WORKER, &handler, peers), LINK_OK);
-        fake_peers_listen_data(peers);
 }
 
 void
@@ -215,7 +214,8 @@ fake_peers_start(struct fake_peers *peers, const char *const *assignments)
         core_decide_create(INITIAL_CAPITAL_E6, clock_wall_us(), &list);
         for (uint32_t i = 0; i < list.count; i++)
                 ck_assert_int_eq(core_apply(peers->replica, &list.items[i], ++peers->stored_seq, NULL), CORE_OK);
-        listen_links(peers);
+        fake_peers_listen_control(peers);
+        fake_peers_listen_data(peers);
         spawn_worker(peers, config_path);
         fake_peers_wait_u64(peers, &peers->data_hellos, 1, 5000);
         fake_peers_wait_u64(peers, &peers->control_hello.spawn_no, 1, 5000);
@@ -240,7 +240,7 @@ fake_peers_stop(struct fake_peers *peers)
 }
 
 void
-fake_peers_rehydrate(struct fake_peers *peers, enum recovery_problem problem)
+fake_peers_send_snapshot(struct fake_peers *peers, enum recovery_problem problem)
 {
         static struct event events[PM_SNAPSHOT_PART_EVENTS];
         uint64_t cursor = 0, total = core_export_count(peers->replica);
@@ -263,6 +263,12 @@ fake_peers_rehydrate(struct fake_peers *peers, enum recovery_problem problem)
         msg = (struct msg){.type = MSG_SNAPSHOT_END};
         msg.snapshot_end = (struct msg_snapshot_end){peers->incarnation, parts, core_digest(peers->replica)};
         fake_peers_send_data(peers, &msg);
+}
+
+void
+fake_peers_rehydrate(struct fake_peers *peers, enum recovery_problem problem)
+{
+        fake_peers_send_snapshot(peers, problem);
         fake_peers_wait_bool(peers, &peers->is_ready, 5000);
 }
 

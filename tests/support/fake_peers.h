@@ -57,6 +57,7 @@ void fake_peers_start(struct fake_peers *peers, const char *const *assignments);
 void fake_peers_stop(struct fake_peers *peers);
 
 /* Snapshot of the replica (a fresh portfolio of 5,000,000 first) to the worker, and its READY. */
+void fake_peers_send_snapshot(struct fake_peers *peers, enum recovery_problem problem);
 void fake_peers_rehydrate(struct fake_peers *peers, enum recovery_problem problem);
 void fake_peers_go(struct fake_peers *peers);
 void fake_peers_open(struct fake_peers *peers); /* both */
@@ -64,6 +65,8 @@ void fake_peers_open(struct fake_peers *peers); /* both */
 /* The data link goes away and comes back as a new persister's would. */
 void fake_peers_drop_data(struct fake_peers *peers);
 void fake_peers_listen_data(struct fake_peers *peers);
+/* The supervisor's end, when the test has freed it. */
+void fake_peers_listen_control(struct fake_peers *peers);
 /* Takes in what the worker sent, as far as it is whole, and acknowledges it. */
 void fake_peers_ack(struct fake_peers *peers, uint64_t through_seq);
 void fake_peers_send_data(struct fake_peers *peers, const struct msg *msg);

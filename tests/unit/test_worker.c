@@ -388,6 +388,19 @@ START_TEST(worker_exits_when_the_snapshot_has_another_digest)
 }
 END_TEST
 
+START_TEST(worker_tells_ready_when_the_control_link_comes_after_the_snapshot)
+{
+        link_free(peers.control);
+        peers.control = NULL;
+        fake_peers_send_snapshot(&peers, RECOVERY_OK);
+        fake_peers_turn(&peers, 100);
+        fake_peers_listen_control(&peers);
+        fake_peers_wait_bool(&peers, &peers.is_ready, 2000);
+        fake_peers_go(&peers);
+        ck_assert_int_eq(fake_peers_post(&peers, FIRST_ENTRY, response), 200);
+}
+END_TEST
+
 START_TEST(worker_exits_when_the_supervisor_is_gone)
 {
         link_free(peers.control);
@@ -659,6 +672,7 @@ main(void)
         tcase_add_test(starting, worker_tells_503_when_it_does_not_open_in_time);
         tcase_add_test(starting, worker_lets_exits_go_on_when_stored_data_is_damaged);
         tcase_add_test(starting, worker_exits_when_the_snapshot_has_another_digest);
+        tcase_add_test(starting, worker_tells_ready_when_the_control_link_comes_after_the_snapshot);
         tcase_add_test(starting, worker_exits_when_the_supervisor_is_gone);
         tcase_add_test(starting, worker_cuts_senders_that_trickle);
         TCase *open = add_case(suite, "open", start_open, 30);
