@@ -1,1 +1,23 @@
-# Unit tests of this part.
+# Unit tests of persister/'s writing side. Store is tested over a played database.
+store_write_tests = tests/unit/test_intake tests/unit/test_params tests/unit/test_db_problem tests/unit/test_db_target tests/unit/test_statements \
+	tests/unit/test_rows tests/unit/test_store tests/unit/test_persister
+check_PROGRAMS += $(store_write_tests)
+TESTS += $(store_write_tests)
+store_write_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) $(LIBPQ_CFLAGS)
+store_write_libs = persister/libpersister.a worker/core/libcore.a $(COMMON_LIBS) $(LIBPQ_LIBS) $(LIBMD_LIBS) $(CHECK_LIBS)
+tests_unit_test_intake_CFLAGS = $(store_write_cflags)
+tests_unit_test_intake_LDADD = $(store_write_libs)
+tests_unit_test_params_CFLAGS = $(store_write_cflags)
+tests_unit_test_params_LDADD = $(store_write_libs)
+tests_unit_test_db_problem_CFLAGS = $(store_write_cflags)
+tests_unit_test_db_problem_LDADD = $(store_write_libs)
+tests_unit_test_db_target_CFLAGS = $(store_write_cflags)
+tests_unit_test_db_target_LDADD = $(store_write_libs)
+tests_unit_test_statements_CFLAGS = $(store_write_cflags)
+tests_unit_test_statements_LDADD = $(store_write_libs)
+tests_unit_test_rows_CFLAGS = $(store_write_cflags)
+tests_unit_test_rows_LDADD = $(store_write_libs)
+tests_unit_test_store_CFLAGS = $(store_write_cflags)
+tests_unit_test_store_LDADD = $(store_write_libs)
+tests_unit_test_persister_CFLAGS = $(store_write_cflags)
+tests_unit_test_persister_LDADD = $(store_write_libs)
