@@ -7,7 +7,7 @@
 
 struct memory {
         struct kept kept;
-        struct kept_record places[PLACES];
+        struct kept_place places[PLACES];
         uint32_t heads[PLACES];
         uint64_t newest;
 };

@@ -87,6 +87,8 @@ apply_signal(struct core *core, const struct event *event, uint64_t seq, const c
         REFUSE_UNLESS(signal->layer <= PM_LAYERS_MAX && signal->reason < REASON_END && signal->limiter < LIMITER_END,
                       "signal_enums_are_known");
         REFUSE_UNLESS(signal->lots >= 0 && signal->lots <= PM_LAYERS_MAX * FIXED_LOTS_MAX, "signal_lots_are_lots");
+        REFUSE_UNLESS(state_time_is_known(signal->signal_at_us) && state_time_is_known(event->at_us), "signal_times_are_known");
+        REFUSE_UNLESS(seq < KEPT_SEQ_END, "signal_seq_is_a_number");
         REFUSE_UNLESS(signal->kept_no == (keeps ? core->kept_no + 1 : 0), "kept_number_is_next");
         if (!keeps)
                 return CORE_OK;

@@ -59,7 +59,7 @@ audit_kept(const struct core *core, struct audit *audit)
 {
         for (uint64_t no = core->evicted_through_kept_no + 1; no <= core->kept_no; no++) {
                 struct event_load_kept record;
-                if (kept_at(&core->kept, no)->type == 0)
+                if (!kept_has(&core->kept, no))
                         continue;
                 state_kept(core, no, &record);
                 digest_add(&audit->digest, digest_of_kept(&record));

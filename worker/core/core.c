@@ -26,8 +26,8 @@ allocate(struct core *core, const struct core_options *options)
         core->instruments_max = options->instruments_count + PM_INSTRUMENTS_MAX;
         core->names_count = power_of_two_from(2 * core->instruments_max);
         /* A smaller dedupe_max than before must not keep older memories from being loaded. */
-        core->kept.places_count = power_of_two_from(core->dedupe_max > PM_DEDUPE_MAX ? core->dedupe_max : PM_DEDUPE_MAX);
-        core->kept.heads_count = core->kept.places_count;
+        core->kept.places_count = core->dedupe_max > PM_DEDUPE_MAX ? core->dedupe_max : PM_DEDUPE_MAX;
+        core->kept.heads_count = power_of_two_from(core->kept.places_count);
 
         core->instruments = calloc(core->instruments_max, sizeof *core->instruments);
         core->slots = calloc(core->instruments_max, sizeof *core->slots);
@@ -44,6 +44,7 @@ allocate(struct core *core, const struct core_options *options)
 struct core *
 core_new(const struct core_options *options)
 {
+        PM_ASSERT(options->instruments_count <= PM_INSTRUMENTS_MAX);
         struct core *core = calloc(1, sizeof *core);
         if (core == NULL)
                 return NULL;

@@ -47,9 +47,9 @@ evict(struct decide *decide)
         uint64_t last = through + EVICTED_PER_SIGNAL_MAX;
 
         while (through < core->kept_no && through < last) {
-                const struct kept_record *place = kept_at(&core->kept, through + 1);
+                struct kept_record record;
                 bool full = core->kept_no - through >= core->dedupe_max;
-                if (!full && place->type != 0 && place->arrived_at_us >= oldest_us)
+                if (kept_at(&core->kept, through + 1, &record) && !full && record.arrived_at_us >= oldest_us)
                         break;
                 through++;
         }

@@ -18,47 +18,98 @@ head_of(const struct kept *kept, uint8_t type, uint32_t instrument, uint8_t laye
         return &kept->heads[(spread + (uint64_t)minute) & (kept->heads_count - 1)];
 }
 
-static uint32_t *
-head_of_record(const struct kept *kept, const struct kept_record *record)
+/* Packing. The shifts leave each number the bits that its bound needs; the asserts are the bounds. */
+
+static_assert(SIGNAL_TYPE_END <= 8 && PM_LAYERS_MAX < 8 && LIMITER_END <= 8 && OUTCOME_END <= 8, "three bits each");
+static_assert(REASON_END <= 256, "eight bits");
+
+static void
+pack(const struct kept_record *record, struct kept_place *out)
 {
-        return head_of(kept, record->type, record->instrument, record->layer, minute_of(record->signal_at_us));
+        PM_ASSERT(record->signal_at_us >= 0 && record->signal_at_us < KEPT_TIME_END_US);
+        PM_ASSERT(record->arrived_at_us >= 0 && record->arrived_at_us < KEPT_TIME_END_US);
+        PM_ASSERT(record->seq < KEPT_SEQ_END && record->instrument <= UINT16_MAX);
+        PM_ASSERT(record->type != 0 && record->type < 8 && record->layer < 8 && record->limiter < 8 && record->outcome < 8);
+        out->key = (uint64_t)record->signal_at_us << 12 | (uint64_t)record->outcome << 9 | (uint64_t)record->limiter << 6 |
+                   (uint64_t)record->layer << 3 | record->type;
+        out->arrival = (uint64_t)record->arrived_at_us << 8 | record->reason;
+        out->origin = record->seq << 16 | record->instrument;
+        out->pnl_e6 = record->pnl_e6;
+        out->lots = record->lots;
 }
 
-const struct kept_record *
-kept_at(const struct kept *kept, uint64_t kept_no)
+static void
+unpack(const struct kept_place *place, struct kept_record *out)
 {
-        return &kept->places[kept_no & (kept->places_count - 1)];
+        out->signal_at_us = (int64_t)(place->key >> 12);
+        out->outcome = place->key >> 9 & 7;
+        out->limiter = place->key >> 6 & 7;
+        out->layer = place->key >> 3 & 7;
+        out->type = place->key & 7;
+        out->arrived_at_us = (int64_t)(place->arrival >> 8);
+        out->reason = place->arrival & 255;
+        out->seq = place->origin >> 16;
+        out->instrument = place->origin & UINT16_MAX;
+        out->pnl_e6 = place->pnl_e6;
+        out->lots = place->lots;
+}
+
+static struct kept_place *
+place_of(const struct kept *kept, uint64_t kept_no)
+{
+        return &kept->places[kept_no % kept->places_count];
+}
+
+static uint32_t *
+head_of_place(const struct kept *kept, const struct kept_place *place)
+{
+        struct kept_record record;
+        unpack(place, &record);
+        return head_of(kept, record.type, record.instrument, record.layer, minute_of(record.signal_at_us));
+}
+
+bool
+kept_has(const struct kept *kept, uint64_t kept_no)
+{
+        return place_of(kept, kept_no)->key != 0;
+}
+
+bool
+kept_at(const struct kept *kept, uint64_t kept_no, struct kept_record *out)
+{
+        const struct kept_place *place = place_of(kept, kept_no);
+        unpack(place, out);
+        return place->key != 0;
 }
 
 void
 kept_add(struct kept *kept, uint64_t kept_no, const struct kept_record *record)
 {
-        uint32_t at = (uint32_t)(kept_no & (kept->places_count - 1));
-        struct kept_record *place = &kept->places[at];
+        struct kept_place *place = place_of(kept, kept_no);
 
-        PM_ASSERT(place->type == 0 && record->type != 0);
-        uint32_t *head = head_of_record(kept, record);
-        *place = *record;
+        PM_ASSERT(place->key == 0);
+        pack(record, place);
+        uint32_t *head = head_of_place(kept, place);
         place->next = *head;
-        *head = at + 1;
+        *head = (uint32_t)(place - kept->places) + 1;
         kept->count++;
 }
 
 void
 kept_remove(struct kept *kept, uint64_t kept_no)
 {
-        uint32_t at = (uint32_t)(kept_no & (kept->places_count - 1));
-        struct kept_record *place = &kept->places[at];
+        struct kept_place *place = place_of(kept, kept_no);
+        uint32_t link_to_it = (uint32_t)(place - kept->places) + 1;
 
-        if (place->type == 0)
+        if (place->key == 0)
                 return;
-        uint32_t *link = head_of_record(kept, place);
-        while (*link != at + 1) {
+        uint32_t *link = head_of_place(kept, place);
+        while (*link != link_to_it) {
                 PM_ASSERT(*link != 0);
                 link = &kept->places[*link - 1].next;
         }
         *link = place->next;
-        *place = (struct kept_record){0};
+        *place = (struct kept_place){0};
         kept->count--;
 }
 
@@ -66,6 +117,15 @@ static int64_t
 distance(int64_t a_us, int64_t b_us)
 {
         return a_us > b_us ? a_us - b_us : b_us - a_us;
+}
+
+/* The newest number that belongs into a place. */
+static uint64_t
+number_at(const struct kept *kept, uint64_t newest_no, uint32_t place)
+{
+        uint32_t newest_place = (uint32_t)(newest_no % kept->places_count);
+        uint32_t back = newest_place >= place ? newest_place - place : newest_place + kept->places_count - place;
+        return newest_no - back;
 }
 
 uint64_t
@@ -77,13 +137,14 @@ kept_find(const struct kept *kept, uint64_t newest_no, enum signal_type type, ui
 
         for (int64_t m = minute - 1; m <= minute + 1; m++) {
                 for (uint32_t i = *head_of(kept, (uint8_t)type, instrument, layer, m); i != 0; i = kept->places[i - 1].next) {
-                        const struct kept_record *place = &kept->places[i - 1];
-                        int64_t away_us = distance(place->signal_at_us, signal_at_us);
-                        uint64_t no = newest_no - ((newest_no - (i - 1)) & (kept->places_count - 1));
+                        struct kept_record record;
+                        unpack(&kept->places[i - 1], &record);
+                        int64_t away_us = distance(record.signal_at_us, signal_at_us);
 
-                        if (place->type != type || place->instrument != instrument || place->layer != layer)
+                        if (record.type != type || record.instrument != instrument || record.layer != layer || away_us > best_us)
                                 continue;
-                        if (away_us < best_us || (away_us == best_us && no < best_no)) {
+                        uint64_t no = number_at(kept, newest_no, i - 1);
+                        if (away_us < best_us || no < best_no) {
                                 best_us = away_us;
                                 best_no = no;
                         }

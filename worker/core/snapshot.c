@@ -86,8 +86,10 @@ snapshot_load_kept(struct core *core, const struct event *event, uint64_t seq, c
         REFUSE_UNLESS(record->layer <= PM_LAYERS_MAX && record->reason < REASON_END && record->limiter < LIMITER_END,
                       "kept_enums_are_known");
         REFUSE_UNLESS(record->lots >= 0 && record->lots <= PM_LAYERS_MAX * FIXED_LOTS_MAX, "kept_lots_are_lots");
+        REFUSE_UNLESS(state_time_is_known(record->signal_at_us) && state_time_is_known(record->arrived_at_us), "kept_times_are_known");
+        REFUSE_UNLESS(record->seq < KEPT_SEQ_END, "kept_seq_is_a_number");
         REFUSE_UNLESS(record->kept_no > core->evicted_through_kept_no && record->kept_no <= core->kept_no, "kept_number_is_in_use");
-        REFUSE_UNLESS(kept_at(&core->kept, record->kept_no)->type == 0, "kept_number_is_new");
+        REFUSE_UNLESS(!kept_has(&core->kept, record->kept_no), "kept_number_is_new");
         uint32_t index = book_reach(core, record->instrument);
         if (index == BOOK_NONE)
                 return refuse(why, CORE_FULL, "instruments_fit");
@@ -158,7 +160,7 @@ next_kept(const struct core *core, uint64_t *place, struct event *out)
 {
         for (; *place < core->kept_no - core->evicted_through_kept_no; (*place)++) {
                 uint64_t no = core->evicted_through_kept_no + 1 + *place;
-                if (kept_at(&core->kept, no)->type == 0)
+                if (!kept_has(&core->kept, no))
                         continue;
                 out->kind = EVENT_LOAD_KEPT;
                 state_kept(core, no, &out->load_kept);

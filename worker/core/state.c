@@ -22,21 +22,29 @@ state_portfolio(const struct core *core, struct event_load_portfolio *out)
 void
 state_kept(const struct core *core, uint64_t kept_no, struct event_load_kept *out)
 {
-        const struct kept_record *place = kept_at(&core->kept, kept_no);
+        struct kept_record place;
+        bool there = kept_at(&core->kept, kept_no, &place);
 
+        PM_ASSERT(there);
         memset(out, 0, sizeof *out);
         out->kept_no = kept_no;
-        out->type = place->type;
-        memcpy(out->instrument, core->instruments[place->instrument].name, PM_INSTRUMENT_NAME_SIZE);
-        out->layer = place->layer;
-        out->signal_at_us = place->signal_at_us;
-        out->arrived_at_us = place->arrived_at_us;
-        out->seq = place->seq;
-        out->outcome = place->outcome;
-        out->reason = place->reason;
-        out->limiter = place->limiter;
-        out->lots = place->lots;
-        out->pnl_e6 = place->pnl_e6;
+        out->type = (enum signal_type)place.type;
+        memcpy(out->instrument, core->instruments[place.instrument].name, PM_INSTRUMENT_NAME_SIZE);
+        out->layer = place.layer;
+        out->signal_at_us = place.signal_at_us;
+        out->arrived_at_us = place.arrived_at_us;
+        out->seq = place.seq;
+        out->outcome = place.outcome;
+        out->reason = place.reason;
+        out->limiter = place.limiter;
+        out->lots = place.lots;
+        out->pnl_e6 = place.pnl_e6;
+}
+
+bool
+state_time_is_known(int64_t at_us)
+{
+        return at_us >= 0 && at_us < KEPT_TIME_END_US;
 }
 
 void
@@ -64,10 +72,10 @@ state_horizon(const struct core *core, uint64_t through_kept_no)
 {
         int64_t horizon_us = core->horizon_us;
         for (uint64_t no = core->evicted_through_kept_no + 1; no <= through_kept_no; no++) {
-                const struct kept_record *place = kept_at(&core->kept, no);
-                if (place->type == 0)
+                struct kept_record record;
+                if (!kept_at(&core->kept, no, &record))
                         continue;
-                int64_t known_us = place->signal_at_us < place->arrived_at_us ? place->signal_at_us : place->arrived_at_us;
+                int64_t known_us = record.signal_at_us < record.arrived_at_us ? record.signal_at_us : record.arrived_at_us;
                 if (known_us > horizon_us)
                         horizon_us = known_us;
         }
@@ -78,7 +86,7 @@ void
 state_evict(struct core *core, uint64_t through_kept_no)
 {
         for (uint64_t no = core->evicted_through_kept_no + 1; no <= through_kept_no; no++) {
-                if (kept_at(&core->kept, no)->type == 0)
+                if (!kept_has(&core->kept, no))
                         continue;
                 struct event_load_kept record;
                 state_kept(core, no, &record);

@@ -24,6 +24,8 @@ struct slot {
 #define MARK_LAYERS ((1u << PM_LAYERS_MAX) - 1)
 #define MARK_RECORD (1u << 7)
 
+static_assert(2 * PM_INSTRUMENTS_MAX <= UINT16_MAX, "kept signals hold an instrument's index in 16 bits");
+
 struct core {
         int64_t max_future_us;
         uint32_t dedupe_max;
@@ -58,6 +60,9 @@ struct core {
 /* The portfolio's own record, and a kept signal's (its place is not empty), as LOAD events carry them. */
 void state_portfolio(const struct core *core, struct event_load_portfolio *out);
 void state_kept(const struct core *core, uint64_t kept_no, struct event_load_kept *out);
+
+/* A time that a kept signal may have. */
+bool state_time_is_known(int64_t at_us);
 
 /* Remembers a kept signal; record->kept_no is in use and its place is empty. */
 void state_keep(struct core *core, uint32_t instrument, const struct event_load_kept *record);
