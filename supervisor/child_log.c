@@ -90,9 +90,19 @@ level_of(const struct child_log *log, const char *line)
                 const char *prefix;
                 enum log_level level;
         } prefixes[] = {
-                {"LOG:", LOG_INFO},    {"NOTICE:", LOG_INFO},     {"INFO:", LOG_INFO},      {"DETAIL:", LOG_INFO},
-                {"HINT:", LOG_INFO},   {"DEBUG", LOG_DEBUG},      {"ERROR:", LOG_ERROR},    {"FATAL:", LOG_ERROR},
-                {"PANIC:", LOG_ERROR}, {"WARNING:", LOG_WARNING}, {"STATEMENT:", LOG_INFO},
+                /* Answers to the persister's own tries while the server starts or ends. */
+                {"FATAL:  the database system is ", LOG_DEBUG},
+                {"LOG:", LOG_INFO},
+                {"NOTICE:", LOG_INFO},
+                {"INFO:", LOG_INFO},
+                {"DETAIL:", LOG_INFO},
+                {"HINT:", LOG_INFO},
+                {"DEBUG", LOG_DEBUG},
+                {"ERROR:", LOG_ERROR},
+                {"FATAL:", LOG_ERROR},
+                {"PANIC:", LOG_ERROR},
+                {"WARNING:", LOG_WARNING},
+                {"STATEMENT:", LOG_INFO},
         };
         for (size_t i = 0; i < countof(prefixes); i++) {
                 if (strncmp(line, prefixes[i].prefix, strlen(prefixes[i].prefix)) == 0)
