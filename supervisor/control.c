@@ -389,7 +389,7 @@ static void
 audit(const struct client *client, const char *event, const char *ok, const char *message)
 {
         char quoted[2 * CONTROL_MESSAGE_SIZE];
-        char amount[FIXED_TEXT_SIZE + 16] = "";
+        char figure[FIXED_TEXT_SIZE + 16] = "";
         const struct control_request *request = &client->request;
         bool question = request->verb == CONTROL_STATUS || request->verb == CONTROL_WAIT_READY;
         enum log_level level = question ? LOG_DEBUG : LOG_INFO;
@@ -398,11 +398,13 @@ audit(const struct client *client, const char *event, const char *ok, const char
         if (request->amount_e6 != 0) {
                 char text[FIXED_TEXT_SIZE];
                 fixed_format_short(request->amount_e6, text);
-                snprintf(amount, sizeof(amount), " amount=%s", text);
+                snprintf(figure, sizeof(figure), " amount=%s", text);
         }
+        if (request->signal_number != 0)
+                snprintf(figure, sizeof(figure), " signal=%d", request->signal_number);
         log_write(level, "event=%s verb=%s%s%s%s%s uid=%u pid=%u%s%s msg=%s", event, control_verb_name((int)request->verb),
                   request->role != ROLE_NONE ? " role=" : "", request->role != ROLE_NONE ? msg_role_name((int)request->role) : "",
-                  request->verb == CONTROL_MAINTENANCE ? (request->on ? " on=yes" : " on=no") : "", amount, client->uid, client->pid,
+                  request->verb == CONTROL_MAINTENANCE ? (request->on ? " on=yes" : " on=no") : "", figure, client->uid, client->pid,
                   ok != NULL ? " ok=" : "", ok != NULL ? ok : "", log_quote(quoted, sizeof(quoted), message, strlen(message)));
 }
 

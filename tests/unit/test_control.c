@@ -176,6 +176,18 @@ START_TEST(several_requests_on_one_connection_are_answered_in_order)
 }
 END_TEST
 
+START_TEST(a_drill_names_role_and_signal)
+{
+        int fd = dial();
+        say(fd, "{\"verb\":\"kill\",\"role\":\"persister\",\"signal\":11}\n");
+        ck_assert_str_eq(hear(fd), "{\"ok\":true,\"message\":\"done: kill\"}\n");
+        ck_assert_int_eq((int)asked.last.role, ROLE_PERSISTER);
+        ck_assert_int_eq(asked.last.signal_number, 11);
+        ck_assert(log_has("event=command verb=kill role=persister signal=11 uid="));
+        close(fd);
+}
+END_TEST
+
 START_TEST(an_answer_may_come_later_and_goes_to_its_own_client)
 {
         asked.answer_at_once = false;
@@ -302,6 +314,9 @@ static const struct {
         {"{\"verb\":\"deposit\",\"amount\":5,\"request_id\":0}", "request_id must be an integer above 0"},
         {"{\"verb\":\"pause\",\"request_id\":1,\"note\":7}", "note must be text of at most 800 bytes"},
         {"{\"verb\":\"pause\",\"request_id\":1,\"note\":\"a\\u0000b\"}", "note must be text of at most 800 bytes"},
+        {"{\"verb\":\"kill\",\"role\":\"worker\"}", "kill needs the key signal"},
+        {"{\"verb\":\"kill\",\"signal\":0}", "signal must be a signal's number, from 1 to 64"},
+        {"{\"verb\":\"kill\",\"signal\":65}", "signal must be a signal's number, from 1 to 64"},
         {"{\"verb\":\"stop\",\"timeout_ms\":0}", "timeout_ms must be an integer from 1 to 86400000"},
         {"{\"verb\":\"stop\",\"timeout_ms\":86400001}", "timeout_ms must be an integer from 1 to 86400000"},
 };
@@ -512,6 +527,7 @@ main(void)
         tcase_add_test(tests, the_socket_is_ours_alone);
         tcase_add_test(tests, a_request_gets_its_answer_and_an_audit_line);
         tcase_add_test(tests, several_requests_on_one_connection_are_answered_in_order);
+        tcase_add_test(tests, a_drill_names_role_and_signal);
         tcase_add_test(tests, an_answer_may_come_later_and_goes_to_its_own_client);
         tcase_add_test(tests, an_answer_to_a_client_that_went_is_dropped);
         tcase_add_test(tests, an_unanswered_request_ends_by_itself);

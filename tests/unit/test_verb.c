@@ -67,6 +67,7 @@ on_request(void *owner, struct control *control, const struct control_request *r
                 return;
         case CONTROL_NONE:
         case CONTROL_WAIT_READY:
+        case CONTROL_KILL:
         case CONTROL_VERB_END: break;
         }
         PM_UNREACHABLE();
