@@ -78,6 +78,7 @@ struct db_conn {
         uint64_t incarnation;
         struct db_server server;
         struct db_problem problem;
+        struct db_problem last_words;   /* of a server that ended an idle session */
         struct db_problem open_problem; /* what the opening flight found, before its end */
 
         /* The flight under way. */
@@ -193,10 +194,15 @@ watch_socket(struct db_conn *conn, bool writable)
 static void
 on_notice(void *owner, const PGresult *result)
 {
+        struct db_conn *conn = owner;
         const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
         char quoted[256];
 
-        (void)owner;
+        /* An idle session that is ended is told so in a notice, before the socket closes. */
+        const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+        if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+                db_problem_set(&conn->last_words, PQresultErrorField(result, PG_DIAG_SQLSTATE), text == NULL ? severity : text,
+                               conn->target.place);
         LOG_DEBUG("event=database_notice msg=%s",
                   log_quote(quoted, sizeof(quoted), text == NULL ? "" : text, text == NULL ? 0 : strlen(text)));
 }
@@ -207,6 +213,7 @@ act_connect(struct db_conn *conn)
         db_target_select(&conn->target, conn->host_no);
         conn->generation++;
         conn->lock_taken = false;
+        conn->last_words.problem = STORE_PROBLEM_NONE;
         conn->lock_pause_ms = LOCK_PAUSE_FIRST_MS;
         conn->pg = PQconnectStartParams(conn->target.keywords, conn->target.values, 0);
         if (conn->pg == NULL) {
@@ -599,6 +606,20 @@ end_flight(struct db_conn *conn)
         flight->on_done(conn->flight_owner, failed ? DB_FAILED : DB_DONE, failed ? &conn->problem : NULL, conn->failed_index);
 }
 
+/* The socket is closed. The server may have told why: in the flight's error, or in a notice. */
+static void
+break_lost(struct db_conn *conn)
+{
+        if (conn->flight != NULL && conn->flight_failed) {
+                step(conn, DB_BROKEN);
+        } else if (conn->last_words.problem != STORE_PROBLEM_NONE) {
+                conn->problem = conn->last_words;
+                step(conn, DB_BROKEN);
+        } else {
+                break_open(conn, "", PQerrorMessage(conn->pg));
+        }
+}
+
 /* Takes the results that are there. In pipeline mode PQgetResult answers NULL after each statement's result, and Sync's own
  * result has none. */
 static void
@@ -607,10 +628,11 @@ on_readable(struct db_conn *conn)
         uint64_t generation = conn->generation;
 
         if (PQconsumeInput(conn->pg) == 0) {
-                /* What the server said last (a shutdown, say) may still be in the input as a result. */
-                break_open(conn, conn->flight_failed ? conn->problem.sqlstate : "", PQerrorMessage(conn->pg));
+                break_lost(conn);
                 return;
         }
+        if (conn->flight == NULL)
+                PQfreemem(PQnotifies(conn->pg)); /* reads what an idle session is told: parameters, or its end */
         while (conn->flight != NULL && !PQisBusy(conn->pg)) {
                 PGresult *result = PQgetResult(conn->pg);
                 bool is_sync = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
@@ -629,12 +651,8 @@ on_readable(struct db_conn *conn)
                 if (conn->generation != generation)
                         return;
         }
-        if (PQstatus(conn->pg) == CONNECTION_BAD) {
-                if (conn->flight_failed)
-                        step(conn, DB_BROKEN);
-                else
-                        break_open(conn, "", PQerrorMessage(conn->pg));
-        }
+        if (PQstatus(conn->pg) == CONNECTION_BAD)
+                break_lost(conn);
 }
 
 static void

@@ -173,7 +173,9 @@ outlet_available(struct persister *persister)
 
         if (persister->problem.problem != STORE_PROBLEM_NONE) {
                 persister->problem = (struct db_problem){.problem = STORE_PROBLEM_NONE};
-                LOG_INFO("event=database_available seq=%" PRIu64, persister->store.stored.last_seq);
+                LOG_INFO("event=database_available server=\"PostgreSQL %s on %s\" seq=%" PRIu64 " connect_us=%" PRId64 " load_us=%" PRId64,
+                         db_conn_server(persister->db)->version, db_conn_server(persister->db)->place, persister->store.stored.last_seq,
+                         persister->connect_us, persister->load_us);
                 outlet_store_state(persister);
         }
         persister->announced = true;

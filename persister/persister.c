@@ -118,8 +118,8 @@ on_db_ready(void *owner)
         const struct db_server *server = db_conn_server(persister->db);
 
         persister->connect_us = clock_monotonic_us() - persister->away_since_us;
-        LOG_INFO("event=database_connected server=%s place=%s connect_us=%" PRId64 " fsync_off=%d", server->version, server->place,
-                 persister->connect_us, server->fsync_off);
+        LOG_DEBUG("event=database_connected server=%s place=%s connect_us=%" PRId64 " fsync_off=%d", server->version, server->place,
+                  persister->connect_us, server->fsync_off);
         if (server->fsync_off)
                 LOG_WARNING(
                         "event=fsync_off msg=\"the server runs with fsync off: a power failure may lose what was acknowledged; set fsync = "

@@ -11,6 +11,7 @@
 
 /* What MUST_MOVE of statements.c raises when a compare-and-set found another row than expected. */
 #define SQLSTATE_MOVED "22012"
+#define MOVED_DETAIL "a stored row is not what was written last"
 
 static void on_batch_result(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
 static void on_take_result(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
@@ -271,7 +272,7 @@ on_batch_result(void *owner, enum db_outcome outcome, const struct db_problem *p
         else if (outcome == DB_LOST)
                 return; /* kept: store_resolve() will tell */
         else if (strcmp(problem->sqlstate, SQLSTATE_MOVED) == 0)
-                trouble(store, STORE_TROUBLE_MOVED, store->unit.first_seq, problem->message);
+                trouble(store, STORE_TROUBLE_MOVED, store->unit.first_seq, MOVED_DETAIL);
         else if (db_problem_is_contents(problem->sqlstate) && !store->is_own)
                 refused(store, problem);
         else
@@ -358,7 +359,7 @@ on_take_result(void *owner, enum db_outcome outcome, const struct db_problem *pr
         else if (outcome == DB_LOST)
                 return;
         else if (strcmp(problem->sqlstate, SQLSTATE_MOVED) == 0)
-                trouble(store, STORE_TROUBLE_MOVED, store->stored.last_seq + 1, problem->message);
+                trouble(store, STORE_TROUBLE_MOVED, store->stored.last_seq + 1, MOVED_DETAIL);
         else
                 store->db.drop(store->db.conn, problem);
 }
