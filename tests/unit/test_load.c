@@ -662,6 +662,35 @@ START_TEST(load_adjusts_to_a_stop_moved_by_hand)
 }
 END_TEST
 
+START_TEST(load_raises_the_high_after_a_deposit_by_hand)
+{
+        struct core_figures figures;
+        core_figures(live, &figures);
+        int64_t more_e6 = figures.equity_high_e6 - figures.closed_equity_e6 + 1000 * FIXED_ONE_E6;
+        char text[FIXED_TEXT_SIZE];
+        fixed_format(figures.closed_equity_e6 + more_e6, text);
+        spoil(LOAD_QUERY_STATE, 0, 1, text);
+        fixed_format(ledger_e6 + more_e6, text);
+        spoil(LOAD_QUERY_LEDGER, 0, 1, text);
+        note_edits();
+        load_all();
+        ledger_e6 += more_e6;
+        expect_adjustment();
+        core_figures(loaded, &figures);
+        ck_assert_int_eq(figures.equity_high_e6, figures.closed_equity_e6);
+}
+END_TEST
+
+START_TEST(load_lets_exits_go_on_when_closed_equity_is_wrong)
+{
+        spoil(LOAD_QUERY_STATE, 0, 1, "99000000.000000"); /* above equity_high too */
+        note_edits();
+        load_all();
+        expect_problem(RECOVERY_VALIDATION_FAILED, "closed_equity_is_ledger_sum");
+        ck_assert_uint_eq(report.positions_count, 3);
+}
+END_TEST
+
 START_TEST(load_rewrites_totals_spoiled_by_hand)
 {
         spoil(LOAD_QUERY_STATE, 0, 11, "0.000000");
@@ -840,6 +869,8 @@ main(void)
         tcase_add_test(tcase, load_adjusts_to_a_base_closed_by_hand);
         tcase_add_test(tcase, load_finds_the_base_when_its_instrument_row_was_deleted);
         tcase_add_test(tcase, load_adjusts_to_a_stop_moved_by_hand);
+        tcase_add_test(tcase, load_raises_the_high_after_a_deposit_by_hand);
+        tcase_add_test(tcase, load_lets_exits_go_on_when_closed_equity_is_wrong);
         tcase_add_test(tcase, load_rewrites_totals_spoiled_by_hand);
         tcase_add_test(tcase, load_takes_an_edit_for_the_mending_of_an_earlier_problem);
         tcase_add_test(tcase, load_refuses_an_edit_that_does_not_hold);
