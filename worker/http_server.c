@@ -24,6 +24,7 @@
 #define BODY_READ_SIZE_MAX (64 * 1024)
 /* Descriptors that are not for connections: links, log, listener, evhttp's and nng's own. */
 #define DESCRIPTORS_RESERVED 64
+#define CONNECTIONS_LEAST 16
 #define SWEEP_MS 250
 #define SWEEP_FULL_MS 20 /* while connections wait in the kernel's queue */
 /* However long the request took to come in, so much of its answer's time is left. */
@@ -62,7 +63,6 @@ struct http_server {
         struct http_options options;
         bool accepting; /* the listener is on */
         bool stopped;
-        bool out_of_descriptors_logged;
         uint32_t next_id;
         uint32_t busy_count;
         uint32_t open_count;
@@ -77,7 +77,7 @@ struct http_server {
 };
 
 static struct bufferevent *on_accept(struct event_base *base, void *owner);
-static void on_accept_error(struct evconnlistener *listener, void *owner);
+static void on_accept_error(struct evconnlistener *listener, void *not_ours);
 static void on_evrequest(struct evhttp_request *evrequest, void *owner);
 static void on_sweep(void *owner);
 static void on_turn_end(void *owner);
@@ -85,19 +85,23 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 
 /* -------- life of the server -------- */
 
+/* As many as are wanted, or as the limit of open files allows; our own is raised when the system's lets us. */
 static uint32_t
 connections_limit(uint32_t wanted)
 {
         struct rlimit limit;
-        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)wanted + DESCRIPTORS_RESERVED) {
-                uint32_t possible =
-                        limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? (uint32_t)limit.rlim_cur - DESCRIPTORS_RESERVED : DESCRIPTORS_RESERVED;
-                LOG_WARNING("event=connections_limited wanted=%u possible=%u msg=\"raise the limit of open files (ulimit -n) or lower "
-                            "http.connections_max\"",
-                            wanted, possible);
-                return possible;
-        }
-        return wanted;
+        rlim_t needed = (rlim_t)wanted + DESCRIPTORS_RESERVED;
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+                return wanted;
+        limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= needed)
+                return wanted;
+        uint32_t possible = limit.rlim_cur > DESCRIPTORS_RESERVED + CONNECTIONS_LEAST ? (uint32_t)limit.rlim_cur - DESCRIPTORS_RESERVED
+                                                                                      : CONNECTIONS_LEAST;
+        LOG_WARNING("event=connections_limited wanted=%u possible=%u msg=\"raise the limit of open files (ulimit -n) or lower "
+                    "http.connections_max\"",
+                    wanted, possible);
+        return possible;
 }
 
 enum http_status
@@ -217,19 +221,15 @@ resume_accepting(struct http_server *server)
         loop_timer_repeat_ms(server->sweep_timer, SWEEP_MS);
 }
 
-/* EMFILE and its like come again at once and for ever; the sweep tries again. */
+/* Out of descriptors or memory: that comes again at once and for ever, so the listener rests till the next sweep. (libevent
+ * hands the argument of evhttp's own callback to this one: there is no server in it.) */
 static void
-on_accept_error(struct evconnlistener *listener, void *owner)
+on_accept_error(struct evconnlistener *listener, void *not_ours)
 {
-        struct http_server *server = owner;
         int error = EVUTIL_SOCKET_ERROR();
-        (void)listener;
-        if (!server->out_of_descriptors_logged)
-                LOG_WARNING("event=accept_failed open=%u msg=\"%s; connections wait in the kernel's queue\"", server->open_count,
-                            strerror(error));
-        server->out_of_descriptors_logged = true;
-        if (!server->stopped)
-                pause_accepting(server);
+        (void)not_ours;
+        LOG_WARNING("event=accept_failed msg=\"%s; connections wait in the kernel's queue\"", strerror(error));
+        (void)evconnlistener_disable(listener);
 }
 
 static void
@@ -287,7 +287,6 @@ on_accept(struct event_base *base, void *owner)
         struct bufferevent *bufferevent = bufferevent_socket_new(base, -1, 0);
         if (bufferevent == NULL)
                 return NULL;
-        server->out_of_descriptors_logged = false;
         struct http_request *request = take_place(server);
         if (request == NULL)
                 return bufferevent;
@@ -372,6 +371,8 @@ on_sweep(void *owner)
                 }
         }
         resume_accepting(server);
+        if (server->accepting)
+                (void)evconnlistener_enable(server->listener); /* it may rest after an error */
 }
 
 /* -------- requests -------- */

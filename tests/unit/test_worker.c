@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -520,6 +520,22 @@ START_TEST(worker_frees_places_of_connections_that_never_asked)
 }
 END_TEST
 
+START_TEST(worker_rests_when_descriptors_run_out)
+{
+        int fds[60];
+        struct rlimit low = {48, 48};
+        fake_peers_open(&peers);
+        ck_assert_int_eq(prlimit(peers.worker, RLIMIT_NOFILE, &low, NULL), 0);
+        for (size_t i = 0; i < countof(fds); i++)
+                fds[i] = fake_peers_connect(&peers);
+        uint64_t heartbeats = peers.heartbeats;
+        fake_peers_wait_u64(&peers, &peers.heartbeats, heartbeats + 3, 10000);
+        for (size_t i = 0; i < countof(fds); i++)
+                (void)close(fds[i]);
+        ck_assert_int_eq(fake_peers_get(&peers, "/health", response), 200);
+}
+END_TEST
+
 START_TEST(worker_cuts_senders_that_trickle)
 {
         fake_peers_open(&peers);
@@ -674,6 +690,7 @@ main(void)
         tcase_add_test(starting, worker_exits_when_the_snapshot_has_another_digest);
         tcase_add_test(starting, worker_tells_ready_when_the_control_link_comes_after_the_snapshot);
         tcase_add_test(starting, worker_exits_when_the_supervisor_is_gone);
+        tcase_add_test(starting, worker_rests_when_descriptors_run_out);
         tcase_add_test(starting, worker_cuts_senders_that_trickle);
         TCase *open = add_case(suite, "open", start_open, 30);
         tcase_add_test(open, worker_sends_again_what_a_lost_persister_had_not_stored);
