@@ -17,6 +17,8 @@ struct run {
         int64_t ledger_e6;
         struct signal sent[32]; /* what came before, to come again */
         struct core_options options;
+        bool is_extreme; /* instruments and prices at their bounds */
+        struct instrument instruments[8];
 };
 static struct run run;
 static struct run again;
@@ -31,6 +33,27 @@ draw(struct run *r, uint64_t below)
         return (x ^ (x >> 31)) % below;
 }
 
+/* Of any size that the parser lets through. */
+static int64_t
+draw_size(struct run *r, int64_t max_e6)
+{
+        int64_t value = 1;
+        for (uint64_t digits = draw(r, 14); digits > 0; digits--)
+                value *= 10;
+        value += (int64_t)draw(r, (uint64_t)value);
+        return value < max_e6 ? value : max_e6;
+}
+
+static void
+draw_extreme_prices(struct run *r, struct signal *s)
+{
+        s->price_e6 = draw_size(r, FIXED_PRICE_MAX_E6);
+        s->stop_e6 = draw(r, 3) == 0 ? s->price_e6 - 1 : draw_size(r, s->price_e6);
+        s->atr_e6 = draw(r, 3) == 0 ? 1 : draw_size(r, FIXED_PRICE_MAX_E6);
+        if (draw(r, 2) == 0)
+                s->er_e6 = FIXED_ONE_E6;
+}
+
 static struct signal
 draw_signal(struct run *r)
 {
@@ -38,7 +61,7 @@ draw_signal(struct run *r)
                                                  SIGNAL_PYRAMID,     SIGNAL_EXIT,       SIGNAL_MARKET_DATA, SIGNAL_MARKET_DATA,
                                                  SIGNAL_MARKET_DATA, SIGNAL_PROBE};
         static char ids[26][2];
-        const struct instrument *instrument = &instrument_defaults[draw(r, instrument_defaults_count)];
+        const struct instrument *instrument = &r->instruments[draw(r, instrument_defaults_count)];
         struct signal s = {.type = types[draw(r, countof(types))]};
         int64_t scale = instrument->standin_atr_e6;
 
@@ -52,6 +75,8 @@ draw_signal(struct run *r)
         s.stop_e6 = s.price_e6 - (int64_t)draw(r, (uint64_t)scale * 3) + scale / 10;
         s.atr_e6 = draw(r, 30) == 0 ? 0 : 1 + (int64_t)draw(r, (uint64_t)scale * 2);
         s.er_e6 = (int64_t)draw(r, FIXED_ONE_E6 + 1);
+        if (r->is_extreme)
+                draw_extreme_prices(r, &s);
         if (s.type == SIGNAL_MARKET_DATA) {
                 s.layer = 0;
                 s.atr_e6 += s.atr_e6 == 0;
@@ -143,12 +168,23 @@ run_begin(struct run *r, uint64_t seed)
 {
         memset(r, 0, sizeof *r);
         r->random = seed;
+        r->is_extreme = seed % 4 == 0;
+        for (size_t i = 0; i < instrument_defaults_count; i++) {
+                r->instruments[i] = instrument_defaults[i];
+                if (r->is_extreme) {
+                        r->instruments[i].point_value = i % 2 == 0 ? 10000 : 1;
+                        r->instruments[i].margin_per_lot = i % 3 == 0 ? 1 : 1000000000;
+                        r->instruments[i].initial_risk_bp = 10000;
+                }
+        }
         r->options = (struct core_options){
-                .instruments = instrument_defaults,
+                .instruments = r->instruments,
                 .instruments_count = (uint32_t)instrument_defaults_count,
                 .dedupe_max = (uint32_t)(5 + draw(r, 60)),
         };
         r->initial_e6 = E6(1000000) + (int64_t)draw(r, (uint64_t)E6(90000000));
+        if (r->is_extreme)
+                r->initial_e6 = FIXED_MONEY_MAX_E6;
         fixture_init_with(&r->f, r->initial_e6, &r->options);
         r->events[r->events_count++] = r->f.list.items[0];
 }
