@@ -111,8 +111,9 @@ def test_database_away_and_back_needs_no_restart():
         server.close()
 
 
-def test_crash_in_every_phase_of_a_start(instance):
-    """The worker is killed again and again while it comes back; the budget allows it and the state holds."""
+def test_crash_in_every_phase_of_a_start(private):
+    """The worker is killed again and again while it comes back; the state holds."""
+    instance = private(supervision__restart_budget=1000).run()
     digest = with_a_day(instance)
     for round_no in range(4):
         before = len(instance.recoveries())
@@ -146,8 +147,9 @@ def test_sigterm_stops_in_order_and_leaves_nothing(instance):
     assert not (instance.run_dir / "pm-supervisor.pid").exists()
 
 
-def test_one_worker_and_one_persister_at_a_time(instance):
+def test_one_worker_and_one_persister_at_a_time(private):
     """P8: while a worker is killed ten times nobody ever sees two."""
+    instance = private(supervision__restart_budget=1000).run()
     for _ in range(10):
         instance.kill("worker")
         for _ in range(20):

@@ -290,7 +290,10 @@ class Instance:
     def pid(self, role):
         if role == "supervisor":
             return self.process.pid if self.process else int((self.run_dir / "pm-supervisor.pid").read_text().split()[0])
-        return next(child["pid"] for child in self.status()["children"] if child["role"] == role)
+        pid = next(child["pid"] for child in self.status()["children"] if child["role"] == role)
+        if not pid:
+            raise ProcessLookupError(f"no {role} lives now")  # and never a kill of pid 0, which is ourselves
+        return pid
 
     def kill(self, role, number=signal.SIGKILL):
         pid = self.pid(role)
