@@ -16,15 +16,16 @@ embedded(const struct config *config, struct config_conninfo *conninfo, char err
         static const char *const keywords[] = {"host", "port", "dbname", "user"};
         const char *const values[] = {config->run_dir, "5432", "portfolio_manager", "portfolio_user"};
 
+        /* As config_read_conninfo() makes it: keywords are constants, values are freed by config_conninfo_fini(). */
         memset(conninfo, 0, sizeof(*conninfo));
         for (uint32_t i = 0; i < countof(keywords); i++) {
-                conninfo->keywords[i] = strdup(keywords[i]);
+                conninfo->keywords[i] = keywords[i];
                 conninfo->values[i] = strdup(values[i]);
-                conninfo->count = i + 1;
-                if (conninfo->keywords[i] == NULL || conninfo->values[i] == NULL) {
+                if (conninfo->values[i] == NULL) {
                         (void)snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
                         return CONFIG_INVALID;
                 }
+                conninfo->count = i + 1;
         }
         return CONFIG_OK;
 }

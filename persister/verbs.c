@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/exit_code.h"
+#include "persister/conninfo.h"
 #include "persister/db_problem.h"
 #include "persister/db_target.h"
 #include "persister/migrate.h"
@@ -27,24 +28,6 @@ struct verb_args {
         int conninfo_fd;
         bool json;
 };
-
-/* The service's own conninfo: the embedded server's socket, or the operator's file. */
-static int
-read_conninfo(struct verb_args *args, char error[CONFIG_ERROR_SIZE])
-{
-        const struct config *config = &args->config;
-        if (config->database_mode == DATABASE_EMBEDDED) {
-                args->conninfo = (struct config_conninfo){
-                        .keywords = {strdup("host"), strdup("port"), strdup("dbname"), strdup("user")},
-                        .values = {strdup(config->run_dir), strdup("5432"), strdup("portfolio_manager"), strdup("portfolio_user")},
-                        .count = 4};
-                return VERB_OK;
-        }
-        int fd = args->conninfo_fd >= 0 ? args->conninfo_fd : config_open_secret(config->database_config, geteuid(), error);
-        if (fd < 0 || config_read_conninfo(fd, config->database_config, &args->conninfo, error) != CONFIG_OK)
-                return VERB_NOT_CONFIGURED;
-        return VERB_OK;
-}
 
 /* One attempt of at most timeout_ms. Verbose while connecting, because only then libpq tells the SQLSTATE of a refusal. */
 static PGconn *
@@ -253,8 +236,8 @@ verbs_main(int argc, char **argv)
         struct db_problem problem = {0};
         config_init(&args.config);
         int code = parse(argc, argv, &args, error);
-        if (code == VERB_OK)
-                code = read_conninfo(&args, error);
+        if (code == VERB_OK && conninfo_read(&args.config, args.conninfo_fd, &args.conninfo, error) != CONFIG_OK)
+                code = VERB_NOT_CONFIGURED;
         if (code != VERB_OK) {
                 fprintf(stderr, "pm-supervisor: %s\n", error);
         } else {
