@@ -343,7 +343,8 @@ on_link_lost(void *owner)
 static void
 on_store_state(struct worker *worker, const struct msg *msg)
 {
-        bool is_away = msg->store_state.problem != STORE_PROBLEM_NONE;
+        /* A persister that starts is not away: it will tell in a moment, and there is time to wait for it. */
+        bool is_away = msg->store_state.problem != STORE_PROBLEM_NONE && msg->store_state.problem != STORE_PROBLEM_STARTING;
         if (is_away != worker->ingest.is_store_away)
                 LOG_INFO("event=store_state problem=%s", msg_store_problem_name((int)msg->store_state.problem));
         worker->ingest.is_store_away = is_away;
