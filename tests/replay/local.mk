@@ -10,6 +10,6 @@ tests_replay_pm_replay_SOURCES = %D%/replay.c %D%/player.c %D%/player.h %D%/fina
 tests_replay_pm_replay_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 tests_replay_pm_replay_LDADD = worker/libworker.a worker/core/libcore.a $(COMMON_LIBS)
 
-EXTRA_DIST += %D%/vectors
+EXTRA_DIST += %D%/vectors %D%/recorded
 dist_check_SCRIPTS += %D%/run-vectors
 TESTS += %D%/run-vectors
