@@ -9,7 +9,14 @@
  * socket the kernel tells at once and the server ignores these. */
 #define SESSION_SETTINGS                                                                                                                   \
         "-c synchronous_commit=on -c TimeZone=UTC -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"         \
-        " -c extra_float_digits=0 -c bytea_output=hex -c DateStyle=ISO -c IntervalStyle=postgres -c standard_conforming_strings=on"
+        " -c extra_float_digits=0 -c bytea_output=hex -c DateStyle=ISO -c IntervalStyle=postgres -c standard_conforming_strings=on"        \
+        " " PLAN_SETTINGS
+
+/* Every statement finds its rows by an index, however few or many there are. Left to itself the server plans a statement with arrays anew
+ * each time (a short array looks cheaper than the unknown one of a generic plan), which costs more than running it; and a plan made for an
+ * empty table would scan it when it has grown. Compiling is never worth it here. */
+#define PLAN_SETTINGS                                                                                                                      \
+        "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
 
 /* Our side of the same, unless the operator has chosen otherwise. */
 static const struct {

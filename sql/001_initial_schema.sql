@@ -16,14 +16,32 @@ CREATE TABLE schema_migrations (
     applied_at          timestamptz NOT NULL DEFAULT now()
 );
 
+-- The words of the program's enums. As domains: the CHECK of a column is read from its text by every statement that writes, which for these
+-- lists takes longer than writing; that of a domain is kept by the session.
+CREATE DOMAIN event_kind AS text CHECK (VALUE IN (
+    'PORTFOLIO_CREATED', 'PORTFOLIO_RESET', 'PORTFOLIO_ADJUSTED', 'CAPITAL', 'PAUSE', 'SIGNAL',
+    'POSITION_OPENED', 'POSITION_TRAILED', 'POSITION_CLOSED', 'TICK', 'KEPT_EVICTED', 'PROBE',
+    'LOAD_PORTFOLIO', 'LOAD_INSTRUMENT', 'LOAD_POSITION', 'LOAD_KEPT', 'LOAD_PROBE'));
+CREATE DOMAIN signal_kind AS text CHECK (VALUE IN ('BASE_ENTRY', 'PYRAMID', 'EXIT', 'MARKET_DATA', 'EOD_MONITOR', 'PROBE'));
+CREATE DOMAIN signal_outcome AS text CHECK (VALUE IN ('executed', 'blocked', 'rejected', 'duplicate', 'ignored', 'processed', 'invalid'));
+CREATE DOMAIN signal_reason AS text CHECK (VALUE IN (
+    '', 'layer_mismatch', 'already_open', 'zero_atr', 'invalid_risk', 'zero_lots_risk',
+    'zero_lots_margin', 'invalid_initial_stop', 'portfolio_risk', 'portfolio_vol', 'no_equity',
+    'no_base', 'max_pyramids', 'layer_open', 'invalid_initial_risk', 'below_1r', 'atr_spacing',
+    'pyramid_risk', 'pyramid_vol', 'not_profitable', 'no_position', 'zero_lots_geometric',
+    'zero_lots_risk_budget', 'position_not_open', 'stale', 'future', 'beyond_memory', 'overflow',
+    'eod_not_supported', 'instrument_retired', 'paused', 'store_refused'));
+CREATE DOMAIN entry_limiter AS text CHECK (VALUE IN ('', 'risk', 'margin', 'geometric', 'risk_budget', 'invalid_risk'));
+CREATE DOMAIN position_status AS text CHECK (VALUE IN ('open', 'closed'));
+CREATE DOMAIN ledger_kind AS text CHECK (VALUE IN ('TRADING_PNL', 'DEPOSIT', 'WITHDRAW', 'RESET'));
+CREATE DOMAIN hex_digest AS text CHECK (VALUE ~ '^[0-9a-f]{32}$');
+CREATE DOMAIN hex_sha256 AS text CHECK (VALUE ~ '^[0-9a-f]{64}$');
+
 -- The facts. kind and payload are those of common/event.h; more: the next event belongs to the same signal.
 CREATE TABLE portfolio_events (
     seq         bigint PRIMARY KEY CHECK (seq > 0),
     incarnation bigint NOT NULL CHECK (incarnation > 0),
-    kind        text NOT NULL CHECK (kind IN (
-                    'PORTFOLIO_CREATED', 'PORTFOLIO_RESET', 'PORTFOLIO_ADJUSTED', 'CAPITAL', 'PAUSE',
-                    'SIGNAL', 'POSITION_OPENED', 'POSITION_TRAILED', 'POSITION_CLOSED', 'TICK', 'KEPT_EVICTED', 'PROBE',
-                    'LOAD_PORTFOLIO', 'LOAD_INSTRUMENT', 'LOAD_POSITION', 'LOAD_KEPT', 'LOAD_PROBE')),
+    kind        event_kind NOT NULL,
     more        boolean NOT NULL,
     at          timestamptz NOT NULL,
     payload     jsonb NOT NULL
@@ -47,7 +65,7 @@ CREATE TABLE portfolio_state (
     horizon                 timestamptz,                -- newest min(signal time, arrival) ever forgotten
     last_seq                bigint NOT NULL,
     incarnation             bigint NOT NULL,
-    digest                  text NOT NULL CHECK (digest ~ '^[0-9a-f]{32}$'),
+    digest                  hex_digest NOT NULL,
     problem                 text NOT NULL DEFAULT '',   -- the check that a start failed; an edit by hand that mends it empties this
     updated_at              timestamptz NOT NULL DEFAULT now()
 );
@@ -59,7 +77,7 @@ CREATE TABLE portfolio_positions (
     instrument        text NOT NULL,
     layer             smallint NOT NULL CHECK (layer BETWEEN 1 AND 6),
     is_base_position  boolean NOT NULL,
-    status            text NOT NULL CHECK (status IN ('open', 'closed')),
+    status            position_status NOT NULL,
     lots              bigint NOT NULL CHECK (lots > 0),
     quantity          bigint NOT NULL,                  -- lots x lot_size
     entry_timestamp   timestamptz NOT NULL,
@@ -69,7 +87,7 @@ CREATE TABLE portfolio_positions (
     current_stop      numeric(20,6) NOT NULL,
     highest_close     numeric(20,6) NOT NULL,
     atr               numeric(20,6) NOT NULL,
-    limiter           text NOT NULL CHECK (limiter IN ('', 'risk', 'margin', 'geometric', 'risk_budget', 'invalid_risk')),
+    limiter           entry_limiter NOT NULL,
     lot_size          bigint NOT NULL,                  -- the constants it was opened with, from here
     point_value       bigint NOT NULL,
     margin_per_lot    bigint NOT NULL,
@@ -99,25 +117,19 @@ CREATE TABLE pyramiding_state (
 
 -- The one final fate of each signal that is deduplicated. A retry of one that was not kept takes its row over.
 CREATE TABLE signal_log (
-    fingerprint      text PRIMARY KEY CHECK (fingerprint ~ '^[0-9a-f]{64}$'),
+    fingerprint      hex_sha256 PRIMARY KEY,
     seq              bigint NOT NULL,                   -- of its SIGNAL event
     instrument       text NOT NULL,
-    signal_type      text NOT NULL CHECK (signal_type IN ('BASE_ENTRY', 'PYRAMID', 'EXIT', 'MARKET_DATA', 'EOD_MONITOR', 'PROBE')),
+    signal_type      signal_kind NOT NULL,
     position         text NOT NULL,                     -- Long_1 … Long_6, ALL
     layer            smallint NOT NULL CHECK (layer BETWEEN 0 AND 6),
     signal_timestamp timestamptz NOT NULL,
     arrived_at       timestamptz NOT NULL,
-    outcome          text NOT NULL CHECK (outcome IN ('executed', 'blocked', 'rejected', 'duplicate', 'ignored', 'processed', 'invalid')),
-    reason           text NOT NULL CHECK (reason IN ('',
-                         'layer_mismatch', 'already_open', 'zero_atr', 'invalid_risk', 'zero_lots_risk', 'zero_lots_margin',
-                         'invalid_initial_stop', 'portfolio_risk', 'portfolio_vol', 'no_equity', 'no_base', 'max_pyramids',
-                         'layer_open', 'invalid_initial_risk', 'below_1r', 'atr_spacing', 'pyramid_risk', 'pyramid_vol',
-                         'not_profitable', 'no_position', 'zero_lots_geometric', 'zero_lots_risk_budget', 'position_not_open',
-                         'stale', 'future', 'beyond_memory', 'overflow', 'eod_not_supported', 'instrument_retired', 'paused',
-                         'store_refused')),
+    outcome          signal_outcome NOT NULL,
+    reason           signal_reason NOT NULL,
     kept_no          bigint NOT NULL DEFAULT 0,         -- 0: not remembered against repeats
     lots             bigint NOT NULL DEFAULT 0,
-    limiter          text NOT NULL DEFAULT '' CHECK (limiter IN ('', 'risk', 'margin', 'geometric', 'risk_budget', 'invalid_risk')),
+    limiter          entry_limiter NOT NULL DEFAULT '',
     price            numeric(20,6) NOT NULL DEFAULT 0,
     pnl              numeric(20,6) NOT NULL DEFAULT 0,
     figures          jsonb NOT NULL DEFAULT '{}',       -- what led to the decision
@@ -129,7 +141,7 @@ CREATE INDEX signal_log_seq ON signal_log (seq);
 -- Signed amounts; closed_equity = initial_capital + sum(amount), always.
 CREATE TABLE equity_ledger (
     seq           bigint PRIMARY KEY,                   -- of the event that moved the money
-    kind          text NOT NULL CHECK (kind IN ('TRADING_PNL', 'DEPOSIT', 'WITHDRAW', 'RESET')),
+    kind          ledger_kind NOT NULL,
     amount        numeric(20,6) NOT NULL,
     equity_before numeric(20,6) NOT NULL,
     equity_after  numeric(20,6) NOT NULL,
