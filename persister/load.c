@@ -470,6 +470,15 @@ check_against_stored(struct load *load)
                 if (report->problem != RECOVERY_OK)
                         return;
                 report->action = same ? LOAD_ACTION_ACCEPT : LOAD_ACTION_ADJUST;
+                uint64_t events_count = (uint64_t)figures.positions_count + load->instruments_count + 2;
+                if (!same && events_count > LOAD_ADJUST_EVENTS_MAX) {
+                        report->action = LOAD_ACTION_NONE;
+                        found(load, RECOVERY_VALIDATION_FAILED, "edit_fits_one_transaction",
+                              "recording it takes %" PRIu64
+                              " events of at most %d: put the rows back as they were, or begin with a clean state",
+                              events_count, LOAD_ADJUST_EVENTS_MAX);
+                        return;
+                }
                 snprintf(report->detail, sizeof report->detail, "%" PRIu64 " edits by %s", load->edits_count, load->edits_by);
                 return;
         }

@@ -36,6 +36,9 @@ enum load_action {
         LOAD_ACTION_ACCEPT, /* edits that changed nothing that counts: only portfolio_edits is to be marked */
 };
 
+/* An adjustment tells all that is open, in one transaction. */
+#define LOAD_ADJUST_EVENTS_MAX PM_OUTBOX_EVENTS_MAX
+
 #define LOAD_RULE_SIZE 64
 #define LOAD_DETAIL_SIZE 512
 
