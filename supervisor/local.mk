@@ -19,6 +19,6 @@ supervisor_libsupervisor_a_SOURCES += \
 supervisor_libsupervisor_a_SOURCES += \
 	%D%/announce.c %D%/announce.h %D%/child.c %D%/child.h %D%/child_log.c %D%/child_log.h \
 	%D%/embedded_db.c %D%/embedded_db.h %D%/launch.c %D%/launch.h %D%/listener.c %D%/listener.h \
-	%D%/lock_file.c %D%/lock_file.h %D%/orders.c %D%/orders.h %D%/recovery.c %D%/recovery.h \
+	%D%/lock_file.c %D%/lock_file.h %D%/orders.c %D%/orders.h %D%/preflight.c %D%/preflight.h %D%/recovery.c %D%/recovery.h \
 	%D%/rehydration.c %D%/rehydration.h %D%/rundir.c %D%/rundir.h %D%/spawn.c %D%/spawn.h %D%/state.h \
 	%D%/supervisor.c %D%/supervisor.h %D%/unit.c %D%/unit.h %D%/watchdog.c %D%/watchdog.h

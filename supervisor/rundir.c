@@ -172,7 +172,9 @@ take_pid_file(struct rundir *rundir, char error[RUNDIR_ERROR_SIZE])
         config_run_path(rundir->config, "pm-supervisor.pid", path);
         switch (lock_file_take(path, &rundir->pid_fd, &other)) {
         case LOCK_FILE_OK: break;
-        case LOCK_FILE_HELD: snprintf(error, RUNDIR_ERROR_SIZE, "already running: pid %d", (int)other); return RUNDIR_RUNNING;
+        case LOCK_FILE_HELD:
+                snprintf(error, RUNDIR_ERROR_SIZE, "already running: pid %d (instance %s)", (int)other, rundir->config->name);
+                return RUNDIR_RUNNING;
         case LOCK_FILE_ERROR: return fail(error, "open the pid file", path, errno);
         }
         if (lock_file_write_pid(rundir->pid_fd, getpid()) != LOCK_FILE_OK)

@@ -26,7 +26,7 @@ struct rundir {
 };
 
 /* Makes run_dir and state_dir with what is missing above them, checks that the children's user reaches them, takes the pid file.
- * config and identity are kept. error is one sentence: "already running: pid 4711". */
+ * config and identity are kept. error is one sentence: "already running: pid 4711 (instance main)". */
 PM_MUST_CHECK enum rundir_status rundir_init(struct rundir *rundir, const struct config *config, const struct spawn_identity *identity,
                                              char error[RUNDIR_ERROR_SIZE]);
 /* Removes the pid file (a clean end) and closes. */

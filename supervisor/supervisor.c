@@ -51,23 +51,14 @@ fail(struct supervisor *supervisor, const char *reason)
         announce_failure(supervisor, reason);
 }
 
-/* PostgreSQL refuses to run as root, and so do we with its children unless it is asked for by name. */
 static bool
 find_identity(struct supervisor *supervisor)
 {
-        char error[256];
-        const struct config *config = supervisor->config;
-        if (spawn_identity_of(config->user, &supervisor->identity, error, sizeof error) != SPAWN_OK) {
-                fail(supervisor, error);
-                return false;
-        }
-        if (config->database_mode == DATABASE_EMBEDDED && supervisor->identity.uid == 0) {
-                fail(supervisor,
-                     "the embedded database cannot run as root: name the user of the children, such as --set instance.user=postgres "
-                     "or [instance] user = …");
-                return false;
-        }
-        return true;
+        char error[CONFIG_ERROR_SIZE];
+        if (spawn_identity_of(supervisor->config->user, &supervisor->identity, error, sizeof error) == SPAWN_OK)
+                return true;
+        fail(supervisor, error);
+        return false;
 }
 
 static bool

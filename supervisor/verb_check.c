@@ -1,25 +1,11 @@
 #include "supervisor/verb_check.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Files that hold a secret are looked at as the service will: they must be there and shut. */
-static int
-check_secret(const struct config *config, const char *path)
-{
-        char error[CONFIG_ERROR_SIZE];
-        const struct passwd *owner = config->user[0] != '\0' ? getpwnam(config->user) : NULL;
-        if (config->user[0] != '\0' && owner == NULL)
-                return verb_call_fail(VERB_NOT_CONFIGURED, "instance.user: there is no user %s", config->user);
-        int fd = config_open_secret(path, owner != NULL ? owner->pw_uid : geteuid(), error);
-        if (fd < 0)
-                return verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
-        close(fd);
-        return VERB_OK;
-}
+#include "supervisor/preflight.h"
 
 int
 verb_check_config(struct verb_call *call)
@@ -29,12 +15,8 @@ verb_check_config(struct verb_call *call)
         if (config_source_load(&call->source, config, error) != CONFIG_OK)
                 return verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
         int code = VERB_OK;
-        if (config_check_serve(config, error) != CONFIG_OK)
+        if (preflight_check(config, error) != PREFLIGHT_OK)
                 code = verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
-        if (code == VERB_OK && config->secret_file[0] != '\0')
-                code = check_secret(config, config->secret_file);
-        if (code == VERB_OK && config->database_mode == DATABASE_EXTERNAL)
-                code = check_secret(config, config->database_config);
         if (code == VERB_OK && call->options.print) {
                 if (config_write(config, stdout) != CONFIG_OK)
                         code = verb_call_fail(VERB_FAILED, "cannot print the configuration");

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "supervisor/control_client.h"
 #include "supervisor/daemon.h"
+#include "supervisor/preflight.h"
 #include "supervisor/probe.h"
 #include "supervisor/rundir.h"
 
@@ -20,18 +21,18 @@
 #define APPEAR_INTERVAL_MS 20
 #define STOP_ANSWER_MS 5000
 
-/* Without a secret the worker would take signals from everybody: not by accident. */
+/* Before anything is made, and before a daemon is forked: what is wrong is said here, on the operator's terminal. */
 static int
-check_serve(const struct verb_call *call)
+check_start(const struct verb_call *call)
 {
         char error[CONFIG_ERROR_SIZE];
-        return config_check_serve(&call->config, error) == CONFIG_OK ? VERB_OK : verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
+        return preflight_check(&call->config, error) == PREFLIGHT_OK ? VERB_OK : verb_call_fail(VERB_NOT_CONFIGURED, "%s", error);
 }
 
 int
 verb_life_run(struct verb_call *call)
 {
-        int code = check_serve(call);
+        int code = check_start(call);
         if (code != VERB_OK)
                 return code;
         return call->hooks->run(&call->config, &call->source, -1);
@@ -41,7 +42,7 @@ int
 verb_life_start(struct verb_call *call)
 {
         int ready_fd;
-        int exit_code = check_serve(call);
+        int exit_code = check_start(call);
         if (exit_code != VERB_OK)
                 return exit_code;
         int64_t timeout_ms = call->options.timeout_ms != 0 ? call->options.timeout_ms : call->config.start_timeout_ms;

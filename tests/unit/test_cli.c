@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,17 @@ write_file(const char *name, const char *text, mode_t mode)
         ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
         close(fd);
+}
+
+/* pm.conf with these lines of [http], and a user for the children whom even root may start an embedded database as. */
+static void
+write_config(const char *http_lines)
+{
+        char text[512];
+        const struct passwd *self = getpwuid(geteuid());
+        snprintf(text, sizeof(text), "[instance]\nuser = %s\n[http]\n%s", geteuid() == 0 || self == NULL ? "nobody" : self->pw_name,
+                 http_lines);
+        write_file("pm.conf", text, 0600);
 }
 
 /* Calls the program with the words, stdout and stderr together in out. */
@@ -209,7 +221,7 @@ END_TEST
 START_TEST(run_gets_the_file_then_each_set_then_the_level)
 {
         char path[128];
-        write_file("pm.conf", "[instance]\nname = filed\nlog_level = ERROR\n[http]\nallow_unauthenticated = yes\n", 0600);
+        write_config("allow_unauthenticated = yes\n[instance]\nname = filed\nlog_level = ERROR\n");
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
         ck_assert_int_eq(call("run", "--config", path), 42);
         ck_assert_str_eq(run_seen->name, "filed");
@@ -229,7 +241,7 @@ START_TEST(a_relative_config_becomes_absolute)
         char path[128];
         char before[4096];
         ck_assert_ptr_nonnull(getcwd(before, sizeof(before)));
-        write_file("pm.conf", "[http]\nallow_unauthenticated = yes\n", 0600);
+        write_config("allow_unauthenticated = yes\n");
         ck_assert_int_eq(chdir(folder), 0);
         ck_assert_int_eq(call("run", "--config", "pm.conf"), 42);
         ck_assert_int_eq(chdir(before), 0);
@@ -272,7 +284,7 @@ START_TEST(check_config_says_good_or_prints_what_is_in_effect)
 {
         char path[128];
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
-        write_file("pm.conf", "[instance]\nname = abc\n[http]\nallow_unauthenticated = yes\n", 0600);
+        write_config("allow_unauthenticated = yes\n[instance]\nname = abc\n");
         ck_assert_int_eq(call("check-config", "--config", path), VERB_OK);
         expect_output("pm.conf: good");
         ck_assert_int_eq(call("check-config", "--print", "--config", path), VERB_OK);
@@ -287,8 +299,8 @@ START_TEST(a_secret_that_others_can_read_is_refused)
         char path[128];
         char secret[160];
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
-        snprintf(secret, sizeof(secret), "[http]\nsecret_file = %s/secret\n", folder);
-        write_file("pm.conf", secret, 0600);
+        snprintf(secret, sizeof(secret), "secret_file = %s/secret\n", folder);
+        write_config(secret);
         ck_assert_int_eq(call("check-config", "--config", path), VERB_NOT_CONFIGURED);
         write_file("secret", "hunter2\n", 0600);
         ck_assert_int_eq(call("check-config", "--config", path), VERB_OK);
@@ -499,7 +511,7 @@ START_TEST(start_makes_a_daemon_and_reports)
 {
         static const struct cli_hooks daemon_hooks = {run_daemon, NULL};
         char path[128];
-        write_file("pm.conf", "[http]\nallow_unauthenticated = yes\n", 0600);
+        write_config("allow_unauthenticated = yes\n");
         snprintf(path, sizeof(path), "%s/pm.conf", folder);
         pid_t pid = fork();
         ck_assert_int_ge(pid, 0);

@@ -154,7 +154,7 @@ START_TEST(rundir_refuses_a_second_start_by_the_pid_of_the_first)
         pid_t other = fork();
         if (other == 0) {
                 struct rundir second;
-                snprintf(wanted, sizeof wanted, "already running: pid %d", getppid());
+                snprintf(wanted, sizeof wanted, "already running: pid %d (instance main)", getppid());
                 _exit(rundir_init(&second, &config, &identity, error) == RUNDIR_RUNNING && strcmp(error, wanted) == 0 ? 0 : 1);
         }
         int status;
