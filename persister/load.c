@@ -448,6 +448,15 @@ check_tables(struct load *load)
                 compare_money(load, "equity_high_covers_closed_equity", load->equity_high_e6, load->closed_equity_e6);
 }
 
+static bool
+count_event(void *owner, const struct event *event)
+{
+        uint64_t *count = owner;
+        (void)event;
+        ++*count;
+        return true;
+}
+
 static void
 check_against_stored(struct load *load)
 {
@@ -470,8 +479,10 @@ check_against_stored(struct load *load)
                 if (report->problem != RECOVERY_OK)
                         return;
                 report->action = same ? LOAD_ACTION_ACCEPT : LOAD_ACTION_ADJUST;
-                uint64_t events_count = (uint64_t)figures.positions_count + load->instruments_count + 2;
-                if (!same && events_count > LOAD_ADJUST_EVENTS_MAX) {
+                uint64_t events_count = 0;
+                bool counted = load_events(report->action, load->core, 0, 0, count_event, &events_count);
+                PM_ASSERT(counted);
+                if (events_count > LOAD_ADJUST_EVENTS_MAX) {
                         report->action = LOAD_ACTION_NONE;
                         found(load, RECOVERY_VALIDATION_FAILED, "edit_fits_one_transaction",
                               "recording it takes %" PRIu64

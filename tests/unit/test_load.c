@@ -718,6 +718,44 @@ START_TEST(load_refuses_an_edit_that_does_not_hold)
 }
 END_TEST
 
+/* So many bases in instruments of their own, like the first position but for number and name. */
+static PGresult *
+many_positions(int count)
+{
+        struct table *table = &tables[LOAD_QUERY_POSITIONS];
+        char text[3][40];
+        table->rows = 1;
+        PGresult *result = result_of(table);
+        for (int row = 0; row < count; row++) {
+                snprintf(text[0], sizeof text[0], "%d", 1000 + row);
+                snprintf(text[1], sizeof text[1], "I%d", row);
+                snprintf(text[2], sizeof text[2], "I%d_Long_1", row);
+                for (int column = 0; column < table->columns; column++) {
+                        char *cell = column == 0 ? text[0] : column == 1 ? text[1] : column == 17 ? text[2] : table->cells[0][column];
+                        ck_assert(PQsetvalue(result, row, column, cell, (int)strlen(cell)) != 0);
+                }
+        }
+        return result;
+}
+
+START_TEST(load_refuses_an_edit_too_large_to_record)
+{
+        spoil(LOAD_QUERY_POSITIONS, 0, 2, "1");
+        spoil(LOAD_QUERY_STATE, 0, 3, "100000");
+        tables[LOAD_QUERY_INSTRUMENTS].rows = 0;
+        note_edits();
+        struct load *load = load_begin(loaded);
+        for (int query = 0; query < LOAD_QUERY_END; query++) {
+                PGresult *result = query == LOAD_QUERY_POSITIONS ? many_positions(LOAD_ADJUST_EVENTS_MAX) : result_of(&tables[query]);
+                load_take(load, (enum load_query)query, result);
+                PQclear(result);
+        }
+        load_finish(load, &report);
+        expect_problem(RECOVERY_VALIDATION_FAILED, "edit_fits_one_transaction");
+        ck_assert_uint_eq(report.positions_count, LOAD_ADJUST_EVENTS_MAX);
+}
+END_TEST
+
 /* Nothing stored, and the clean state. */
 
 START_TEST(load_creates_a_portfolio_in_an_empty_database)
@@ -874,6 +912,7 @@ main(void)
         tcase_add_test(tcase, load_rewrites_totals_spoiled_by_hand);
         tcase_add_test(tcase, load_takes_an_edit_for_the_mending_of_an_earlier_problem);
         tcase_add_test(tcase, load_refuses_an_edit_that_does_not_hold);
+        tcase_add_test(tcase, load_refuses_an_edit_too_large_to_record);
         tcase_add_test(tcase, load_creates_a_portfolio_in_an_empty_database);
         tcase_add_test(tcase, load_resets_after_the_clean_state_and_keeps_the_memory);
         tcase_add_test(tcase, replay_comes_to_the_same_state);

@@ -1,10 +1,10 @@
-/* migrate.c and embed-sql: the table of migrations, their checksums and versions. What needs a server is in tests/integration. */
+/* migrate.c and embed-sql: the table of migrations, their checksums and versions. That the schema's words are the code's is in
+ * test_event.c, what needs a server in tests/integration. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/event.h"
 #include "persister/migrate.h"
 
 START_TEST(migrations_are_in_order_and_named_by_their_number)
@@ -65,64 +65,6 @@ START_TEST(migrate_compares_versions_as_numbers)
 }
 END_TEST
 
-/* The CHECK of a table's column in 001, as a copy of what stands between `IN (` and its end. */
-static char *
-check_list(const char *table, const char *column)
-{
-        char head[64];
-        snprintf(head, sizeof head, "\nCREATE TABLE %s (\n", table);
-        const char *from = strstr(migration_table[0].text, head);
-        ck_assert_msg(from != NULL, "no table %s", table);
-        const char *end = strstr(from, "\n);\n");
-        snprintf(head, sizeof head, "CHECK (%s IN (", column);
-        const char *list = strstr(from, head);
-        ck_assert_msg(list != NULL && list < end, "no %s in %s", head, table);
-        list += strlen(head);
-        return strndup(list, (size_t)(strchr(list, ')') - list));
-}
-
-static const char *
-kind_name(int kind)
-{
-        const struct event_desc *desc = event_desc_of(kind);
-        return desc != NULL ? desc->name : NULL;
-}
-
-static const struct {
-        const char *table;
-        const char *column;
-        const char *(*name_of)(int);
-        int end;
-} checks[] = {
-        {"portfolio_events", "kind", kind_name, EVENT_KIND_END},
-        {"portfolio_positions", "limiter", event_limiter_name, LIMITER_END},
-        {"signal_log", "signal_type", event_signal_type_name, SIGNAL_TYPE_END},
-        {"signal_log", "outcome", event_outcome_name, OUTCOME_END},
-        {"signal_log", "reason", event_reason_name, REASON_END},
-        {"signal_log", "limiter", event_limiter_name, LIMITER_END},
-};
-
-START_TEST(checks_of_the_schema_are_the_enums_of_the_code)
-{
-        char *list = check_list(checks[_i].table, checks[_i].column);
-        int names = 0;
-        int quotes = 0;
-        for (const char *c = list; *c != '\0'; c++)
-                quotes += *c == '\'';
-        for (int i = 0; i < checks[_i].end; i++) {
-                char quoted[64];
-                const char *name = checks[_i].name_of(i);
-                if (name == NULL)
-                        continue;
-                snprintf(quoted, sizeof quoted, "'%s'", name);
-                ck_assert_msg(strstr(list, quoted) != NULL, "%s.%s lacks %s", checks[_i].table, checks[_i].column, quoted);
-                names++;
-        }
-        ck_assert_msg(quotes == 2 * names, "%s.%s has %d names, the code %d", checks[_i].table, checks[_i].column, quotes / 2, names);
-        free(list);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -133,7 +75,6 @@ main(void)
         tcase_add_test(tcase, migrations_are_whole_and_note_themselves);
         tcase_add_test(tcase, migrate_checksum_is_sha256_in_hex);
         tcase_add_loop_test(tcase, migrate_compares_versions_as_numbers, 0, (int)countof(versions));
-        tcase_add_loop_test(tcase, checks_of_the_schema_are_the_enums_of_the_code, 0, (int)countof(checks));
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
         int failed = srunner_ntests_failed(runner);
