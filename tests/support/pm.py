@@ -28,7 +28,7 @@ CHILD_USER = "postgres" if os.geteuid() == 0 else None
 SLOW = 4 if "asan" in BUILD.name else 1
 
 
-def wait_until(what, predicate, timeout=15.0, interval=0.01):
+def wait_until(what, predicate, timeout=30.0, interval=0.01):
     """Polls predicate until it is true; its last value. The timeout is a generous deadline, never a measurement."""
     deadline = time.monotonic() + timeout * SLOW
     while True:
@@ -200,7 +200,7 @@ class Instance:
             self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=20):
+    def wait_ready(self, timeout=60):
         def ready():
             assert self.process is None or self.process.poll() is None, f"pm-supervisor ended with {self.process.returncode}:\n{self.read_log()[-4000:]}"
             return self.healthy()
@@ -226,9 +226,24 @@ class Instance:
             if self.process and self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
+            self.stop_daemon()
             self.faults = self.sanitizer_faults()
             if not os.environ.get("PM_KEEP"):
                 shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop_daemon(self):
+        """Ends what `start` left, also when a test failed half-way."""
+        try:
+            pid = int((self.run_dir / "pm-supervisor.pid").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return
+        if not process_alive(pid) or str(self.folder) not in Path(f"/proc/{pid}/cmdline").read_text():
+            return
+        os.kill(pid, signal.SIGTERM)
+        try:
+            wait_until("the daemon ends", lambda: not process_alive(pid), 20)
+        except AssertionError:
+            os.kill(pid, signal.SIGKILL)
 
     def sanitizer_faults(self):
         text = self.read_log()
