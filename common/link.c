@@ -1,8 +1,15 @@
 /* link: see link.h.
  *
  * nng runs threads of its own. They touch only struct gate, under its mutex, and wake the loop through an eventfd; all
- * else happens in the loop. A new pipe is let in only after the loop has seen the old one go (on_pipe_add_pre), and the socket has no
- * send buffer of its own, so what was meant for one peer can never reach the next. */
+ * else happens in the loop.
+ *
+ * Nothing that was meant for one peer, or came from it, may be taken for the next one's. Three things see to that. A new pipe
+ * is let in only after the loop has seen the old one go (on_pipe_add_pre); until then its dialer is turned away and comes
+ * again. The socket has no send buffer (NNG_OPT_SENDBUF 0): nng holds the one message that it is writing to this pipe,
+ * the rest is in our queue, which go_down() empties. And a received message tells its pipe, so a late one is dropped.
+ *
+ * What a peer sent and its death may overtake each other in the kernel: the last words of a process that was killed can be
+ * lost although its send was complete. Only an answer proves anything. */
 #include "common/link.h"
 
 #include <errno.h>
@@ -16,6 +23,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/link_mend.h"
 #include "common/log.h"
 
 /* Messages that nng may hold for us while the loop is busy; more wait in the kernel and then at the sender. */
@@ -202,6 +210,7 @@ on_bytes(struct link *link, const uint8_t *bytes, size_t size)
 {
         struct msg msg;
         const char *field = NULL;
+        msg.type = MSG_NONE;
         enum wire_status status = wire_decode(&link->decoder, bytes, size, link->peer, link->own, &msg, &field);
         if (status == WIRE_OK) {
                 link->handler->on_message(link->owner, link, &msg);
@@ -372,19 +381,6 @@ link_free(struct link *link)
 
 /* Opening. */
 
-/* The first call starts nng's threads, which must not take our signals: they inherit this mask. */
-static int
-open_socket(nng_socket *socket)
-{
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        int error = nng_pair0_open(socket);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return error;
-}
-
 static int
 set_options(nng_socket socket, struct gate *gate, int *receive_fd, int *send_fd)
 {
@@ -420,6 +416,25 @@ start_listening(nng_socket socket, const char *url)
         return error == 0 ? nng_listener_start(listener, 0) : error;
 }
 
+static int
+connect_socket(struct link *link, const char *url, bool listens)
+{
+        int receive_fd = -1;
+        int send_fd = -1;
+        link_mend_begin();
+        int error = nng_pair0_open(&link->socket);
+        if (error != 0)
+                return error;
+        link->open = true;
+        error = set_options(link->socket, &link->gate, &receive_fd, &send_fd);
+        if (error != 0)
+                return error;
+        link->watch_gate = loop_watch_new(link->loop, link->gate.wake_fd, true, false, on_gate, link);
+        link->watch_receive = loop_watch_new(link->loop, receive_fd, true, false, on_receivable, link);
+        link->watch_send = loop_watch_new(link->loop, send_fd, false, false, on_sendable, link);
+        return listens ? start_listening(link->socket, url) : nng_dial(link->socket, url, NULL, NNG_FLAG_NONBLOCK);
+}
+
 static enum link_status
 link_open(struct link **out, struct loop *loop, const char *path, enum role own, enum role peer, const struct link_handler *handler,
           void *owner, bool listens)
@@ -432,8 +447,10 @@ link_open(struct link **out, struct loop *loop, const char *path, enum role own,
                 return LINK_ERROR;
         }
         struct link *link = calloc(1, sizeof *link);
-        if (link == NULL)
+        if (link == NULL) {
+                LOG_ERROR("event=link_open_failed peer=%s error=\"out of memory\"", msg_role_name(peer));
                 return LINK_ERROR;
+        }
         link->loop = loop;
         link->handler = handler;
         link->owner = owner;
@@ -443,22 +460,20 @@ link_open(struct link **out, struct loop *loop, const char *path, enum role own,
         wire_buffer_init(&link->buffer);
         wire_decoder_init(&link->decoder);
         link->gate.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-        int receive_fd = -1;
-        int send_fd = -1;
-        int error = link->gate.wake_fd < 0 ? (int)NNG_ESYSERR + errno : open_socket(&link->socket);
-        if (error == 0) {
-                link->open = true;
-                error = set_options(link->socket, &link->gate, &receive_fd, &send_fd);
-        }
-        if (error == 0) {
-                link->watch_gate = loop_watch_new(loop, link->gate.wake_fd, true, false, on_gate, link);
-                link->watch_receive = loop_watch_new(loop, receive_fd, true, false, on_receivable, link);
-                link->watch_send = loop_watch_new(loop, send_fd, false, false, on_sendable, link);
-                error = listens ? start_listening(link->socket, url) : nng_dial(link->socket, url, NULL, NNG_FLAG_NONBLOCK);
+        int error = (int)NNG_ESYSERR + errno;
+        if (link->gate.wake_fd >= 0) {
+                /* nng starts threads in here, which inherit this mask: our signals are not theirs. */
+                sigset_t all;
+                sigset_t before;
+                sigfillset(&all);
+                pthread_sigmask(SIG_SETMASK, &all, &before);
+                error = connect_socket(link, url, listens);
+                pthread_sigmask(SIG_SETMASK, &before, NULL);
         }
         if (error != 0) {
-                LOG_ERROR("event=link_open_failed peer=%s path=%s error=\"%s\"", msg_role_name(peer), path, nng_strerror(error));
+                char quoted[2 * PM_UNIX_PATH_MAX];
+                LOG_ERROR("event=link_open_failed peer=%s path=%s error=\"%s\"", msg_role_name(peer),
+                          log_quote(quoted, sizeof quoted, path, strlen(path)), nng_strerror(error));
                 destroy(link);
                 return LINK_ERROR;
         }

@@ -5,7 +5,7 @@ common_libcommon_a_SOURCES = \
 	%D%/check.c %D%/check.h %D%/limits.h %D%/exit_code.h %D%/field.h \
 	%D%/fixed.c %D%/fixed.h %D%/instrument.c %D%/instrument.h \
 	%D%/event.c %D%/event.h %D%/msg.c %D%/msg.h %D%/wire.c %D%/wire.h \
-	%D%/link.c %D%/link.h %D%/loop.c %D%/loop.h %D%/clock.c %D%/clock.h \
+	%D%/link.c %D%/link.h %D%/link_mend.c %D%/link_mend.h %D%/loop.c %D%/loop.h %D%/clock.c %D%/clock.h \
 	%D%/config.c %D%/config.h %D%/config_table.c %D%/config_table.h \
 	%D%/config_file.c %D%/config_instrument.c %D%/config_secret.c %D%/log.c %D%/log.h
 

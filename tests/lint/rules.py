@@ -21,7 +21,7 @@ CORE_COMMON = {"check", "limits", "fixed", "field", "event", "instrument"}
 CORE_SYSTEM = {"stdint.h", "stdbool.h", "stddef.h", "string.h"}
 # Library header -> the files that may see it.
 HOMES = {
-    r"^nng/": r"^(common/link\.c|bench/|tests/)",
+    r"^nng/": r"^(common/link(_mend)?\.c|bench/|tests/)",
     r"^msgpack": r"^common/wire\.c$",
     r"^libpq|^postgres": r"^(persister/|tests/|bench/)",
     r"^event2/": r"^(common/(loop|link)\.c|worker/http[a-z_]*\.[ch]|persister/db_conn\.c|bench/|tests/)",
