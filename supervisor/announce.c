@@ -69,7 +69,7 @@ static void
 tell_systemd(const struct supervisor *supervisor, const struct status *status)
 {
 #ifdef HAVE_LIBSYSTEMD
-        sd_notifyf(0, "%sSTATUS=%s%s%s", supervisor->rehydration.worker_open && !supervisor->told_systemd ? "READY=1\n" : "",
+        sd_notifyf(0, "%sSTATUS=%s%s%s", supervisor->rehydration.worker_open && !supervisor->told_ready ? "READY=1\n" : "",
                    status_state_name(status->state), status->reason[0] != '\0' ? ": " : "", status->reason);
         if (status->stopping)
                 sd_notify(0, "STOPPING=1");
@@ -116,14 +116,14 @@ announce_changes(struct supervisor *supervisor)
         if (supervisor->listener != NULL)
                 listener_set_reason(supervisor->listener, status.stopping ? "draining" : "recovering");
         if (status.state == supervisor->told_state && strcmp(status.reason, supervisor->told_reason) == 0 &&
-            supervisor->told_systemd == status.ready)
+            supervisor->told_ready == status.ready)
                 return;
         LOG_INFO("event=state state=%s%s%s%s", status_state_name(status.state), status.reason[0] != '\0' ? " reason=\"" : "", status.reason,
                  status.reason[0] != '\0' ? "\"" : "");
         tell_systemd(supervisor, &status);
         tell_starter(supervisor, &status);
         control_set_ready(supervisor->control, status.ready && !status.stopping, status.reason);
-        supervisor->told_systemd = status.ready;
+        supervisor->told_ready = status.ready;
         supervisor->told_state = status.state;
         memcpy(supervisor->told_reason, status.reason, sizeof supervisor->told_reason);
 }

@@ -31,16 +31,30 @@ orders_fini(struct supervisor *supervisor)
         supervisor->report_timer = NULL;
 }
 
+/* One that nobody waits for any more is forgotten. */
+static bool
+is_waiting(struct order *order)
+{
+        if (order->ticket != 0 && clock_monotonic_us() >= order->expires_at_us)
+                order->ticket = 0;
+        return order->ticket != 0;
+}
+
 /* NULL: too many wait already (no more than there are clients of the control socket, so hardly ever). */
 static struct order *
 add_order(struct supervisor *supervisor, const struct control_request *request)
 {
         for (size_t i = 0; i < ORDERS_MAX; i++) {
                 struct order *order = &supervisor->orders[i];
-                if (order->ticket != 0)
+                if (is_waiting(order))
                         continue;
                 *order = (struct order){
-                        .ticket = request->ticket, .verb = request->verb, .role = request->role, .request_id = request->request_id};
+                        .ticket = request->ticket,
+                        .expires_at_us = clock_monotonic_us() + request->timeout_ms * 1000,
+                        .verb = request->verb,
+                        .role = request->role,
+                        .request_id = request->request_id,
+                };
                 return order;
         }
         control_answer(supervisor->control, request->ticket, false, "too many orders wait already; try again");
@@ -58,7 +72,7 @@ answer_status(struct supervisor *supervisor)
         loop_timer_stop(supervisor->report_timer);
         for (size_t i = 0; i < ORDERS_MAX; i++) {
                 struct order *order = &supervisor->orders[i];
-                if (order->ticket == 0 || order->verb != CONTROL_STATUS)
+                if (!is_waiting(order) || order->verb != CONTROL_STATUS)
                         continue;
                 control_answer_status(supervisor->control, order->ticket, &status);
                 order->ticket = 0;
@@ -213,9 +227,9 @@ on_command(struct supervisor *supervisor, const struct control_request *request,
 }
 
 static bool
-is_command(const struct order *order)
+is_command(struct order *order)
 {
-        return order->ticket != 0 && order->command.kind != COMMAND_NONE;
+        return is_waiting(order) && order->command.kind != COMMAND_NONE;
 }
 
 void
@@ -239,7 +253,7 @@ orders_on_ready(struct supervisor *supervisor)
                 /* A worker that died between a command and its answer: the request id makes the repeat safe. */
                 if (is_command(order) && supervisor->rehydration.worker_open)
                         send_command(supervisor, order);
-                if (order->ticket == 0 || order->verb != CONTROL_RESTART || !is_restarted(supervisor, order))
+                if (!is_waiting(order) || order->verb != CONTROL_RESTART || !is_restarted(supervisor, order))
                         continue;
                 control_answer(supervisor->control, order->ticket, true, "ready again: %s", supervisor->summary);
                 order->ticket = 0;
@@ -251,7 +265,7 @@ orders_on_trouble(struct supervisor *supervisor, const char *reason)
 {
         for (size_t i = 0; i < ORDERS_MAX; i++) {
                 struct order *order = &supervisor->orders[i];
-                if (order->ticket == 0 || order->verb != CONTROL_RESTART)
+                if (!is_waiting(order) || order->verb != CONTROL_RESTART)
                         continue;
                 control_answer(supervisor->control, order->ticket, false, "not ready yet: %s", reason);
                 order->ticket = 0;

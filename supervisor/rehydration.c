@@ -101,9 +101,9 @@ log_failure(struct supervisor *supervisor, enum recovery_problem problem, struct
 {
         char cause[STATUS_MESSAGE_SIZE];
         char quoted[2 * STATUS_MESSAGE_SIZE];
-        snprintf(cause, sizeof cause, "%s %.*s %.*s", msg_recovery_problem_name(problem), (int)rule.size,
-                 rule.data != NULL ? rule.data : "", problem == RECOVERY_DB_UNAVAILABLE ? 0 : (int)detail.size,
-                 detail.data != NULL ? detail.data : "");
+        bool is_outage_itself = problem == RECOVERY_DB_UNAVAILABLE; /* its words change from try to try */
+        snprintf(cause, sizeof cause, "%s %.*s %.*s", msg_recovery_problem_name(problem), is_outage_itself ? 0 : (int)rule.size,
+                 rule.data != NULL ? rule.data : "", is_outage_itself ? 0 : (int)detail.size, detail.data != NULL ? detail.data : "");
         if (strcmp(cause, supervisor->rehydration.logged) == 0)
                 return;
         memcpy(supervisor->rehydration.logged, cause, sizeof cause);

@@ -26,7 +26,8 @@ enum unit_no { UNIT_DATABASE = 0, UNIT_PERSISTER, UNIT_WORKER, UNITS_COUNT };
 /* Orders of the operator that wait for something. */
 #define ORDERS_MAX CONTROL_CLIENTS_MAX
 struct order {
-        uint64_t ticket; /* 0: free */
+        uint64_t ticket;       /* 0: free */
+        int64_t expires_at_us; /* control has answered for us then */
         enum control_verb verb;
         enum role role;
         uint64_t request_id;          /* of a command to the worker */
@@ -84,7 +85,7 @@ struct supervisor {
         /* Announced: what others were told last. */
         bool changed;
         bool ready_ever;
-        bool told_systemd;
+        bool told_ready;
         enum status_state told_state;
         char told_reason[STATUS_MESSAGE_SIZE];
         char summary[RECOVERY_SUMMARY_SIZE]; /* "loaded 3 positions in 4.213ms" */

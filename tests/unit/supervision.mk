@@ -1,6 +1,6 @@
 # Unit tests of the supervision side of supervisor/.
 supervision_tests = tests/unit/test_child tests/unit/test_child_log tests/unit/test_embedded_db tests/unit/test_listener \
-	tests/unit/test_recovery tests/unit/test_rundir tests/unit/test_spawn
+	tests/unit/test_recovery tests/unit/test_rehydration tests/unit/test_rundir tests/unit/test_spawn
 check_PROGRAMS += $(supervision_tests)
 TESTS += $(supervision_tests)
 supervision_test_libs = supervisor/libsupervisor.a $(COMMON_LIBS) $(SYSTEMD_LIBS) $(CHECK_LIBS)
@@ -14,6 +14,8 @@ tests_unit_test_listener_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_listener_LDADD = $(supervision_test_libs)
 tests_unit_test_recovery_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_recovery_LDADD = $(supervision_test_libs)
+tests_unit_test_rehydration_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_rehydration_LDADD = $(supervision_test_libs)
 tests_unit_test_rundir_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_rundir_LDADD = $(supervision_test_libs)
 tests_unit_test_spawn_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
