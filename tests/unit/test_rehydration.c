@@ -307,6 +307,7 @@ START_TEST(rehydration_of_a_new_worker_is_asked_in_the_turn_of_the_death)
         say_worker_ready(supervisor->units[UNIT_WORKER].spawn_no, 3);
         UNTIL(worker.counts[MSG_GO] == 2);
         ck_assert_uint_eq(logged(" what=worker cause=\"killed by SIGKILL\" "), 1);
+        UNTIL(persister.counts[MSG_RECOVERY_RECORD] == 2);
         ck_assert_int_eq(persister.last[MSG_RECOVERY_RECORD].recovery_record.role, ROLE_WORKER);
 }
 END_TEST
