@@ -59,15 +59,18 @@ enum lock_file_status
 lock_file_write_pid(int fd, pid_t pid)
 {
         char text[32];
+        struct stat stat;
         int size = snprintf(text, sizeof text, "%d\n", (int)pid);
-        if (ftruncate(fd, 0) != 0)
-                return LOCK_FILE_ERROR;
         ssize_t written = pwrite(fd, text, (size_t)size, 0);
-        if (written == size)
+        if (written != size) {
+                if (written >= 0)
+                        errno = ENOSPC;
+                return LOCK_FILE_ERROR;
+        }
+        /* Hardly ever, and cutting costs a file system's journal what a restart would rather not wait for. */
+        if (fstat(fd, &stat) == 0 && stat.st_size == size)
                 return LOCK_FILE_OK;
-        if (written >= 0)
-                errno = ENOSPC;
-        return LOCK_FILE_ERROR;
+        return ftruncate(fd, size) == 0 ? LOCK_FILE_OK : LOCK_FILE_ERROR;
 }
 
 bool
