@@ -66,6 +66,7 @@ struct db_conn {
         uint64_t generation; /* grows with every new or dropped session: callbacks may change it under a reader */
 
         PGconn *pg;
+        struct db_flight flight;
         struct loop_watch *watch;
         int watch_fd;
         struct loop_timer *pause;
@@ -81,14 +82,8 @@ struct db_conn {
         struct db_problem last_words;   /* of a server that ended an idle session */
         struct db_problem open_problem; /* what the opening flight found, before its end */
 
-        /* The flight under way. */
-        const struct db_flight_handler *flight;
-        void *flight_owner;
-        uint32_t flight_count;
-        uint32_t flight_index;
-        bool flight_failed;
-        uint32_t failed_index;
         bool lock_taken;
+        bool must_prepare; /* a statement was refused: all must fit before we call ourselves ready again */
 };
 
 typedef void act_fn(struct db_conn *conn);
@@ -266,60 +261,36 @@ flush(struct db_conn *conn)
                 watch_socket(conn, waiting > 0);
 }
 
-/* Begins to gather a flight; the caller sends count queries and calls flight_end. */
 static void
-flight_begin(struct db_conn *conn, const struct db_flight_handler *handler, void *owner, uint32_t count)
+send_flight(struct db_conn *conn, const struct db_query *queries, uint32_t count, bool all, const struct db_flight_handler *handler,
+            void *owner)
 {
-        conn->flight = handler;
-        conn->flight_owner = owner;
-        conn->flight_count = count;
-        conn->flight_index = 0;
-        conn->flight_failed = false;
-        conn->failed_index = 0;
-}
-
-static void
-flight_end(struct db_conn *conn, int sent)
-{
-        if (sent == 0 || PQpipelineSync(conn->pg) == 0) {
+        if (db_flight_send(&conn->flight, queries, count, all, handler, owner) == DB_FLIGHT_OK)
+                flush(conn);
+        else
                 break_open(conn, "", PQerrorMessage(conn->pg));
-                return;
-        }
-        flush(conn);
 }
 
-/* Lock, facts, migrations, then a Parse for each statement. */
-enum { OPENING_LOCK = 0, OPENING_FACTS = 1, OPENING_SCHEMA = 2, OPENING_PREPARE = 3 };
+enum { OPENING_LOCK = 0, OPENING_FACTS = 1, OPENING_SCHEMA = 2, OPENING_COUNT = 3 };
 
 static void on_open_result(void *owner, uint32_t index, const PGresult *result);
 static void on_open_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
 static const struct db_flight_handler open_handler = {on_open_result, on_open_done};
 
-/* A statement that is not prepared yet. */
-static int
-send_text(struct db_conn *conn, enum statement_id id)
-{
-        return PQsendQueryParams(conn->pg, statement_of(id)->text, 0, NULL, NULL, NULL, NULL, 0);
-}
-
 static void
 act_open(struct db_conn *conn)
 {
-        int sent = PQenterPipelineMode(conn->pg);
-        const uint32_t statements_count = STATEMENT_END - 1;
-
+        const struct db_query queries[OPENING_COUNT] = {
+                [OPENING_LOCK] = {.statement = statement_of(STATEMENT_LOCK_TRY), .once = true},
+                [OPENING_FACTS] = {.statement = statement_of(STATEMENT_SERVER_FACTS), .once = true},
+                [OPENING_SCHEMA] = {.statement = statement_of(STATEMENT_SCHEMA_VERSIONS), .once = true},
+        };
         (void)PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
-        flight_begin(conn, &open_handler, conn, OPENING_PREPARE + statements_count);
         conn->open_problem.problem = STORE_PROBLEM_NONE;
-        if (PQsetnonblocking(conn->pg, 1) != 0)
-                sent = 0;
-        sent = sent && send_text(conn, STATEMENT_LOCK_TRY) && send_text(conn, STATEMENT_SERVER_FACTS) &&
-               send_text(conn, STATEMENT_SCHEMA_VERSIONS);
-        for (uint32_t id = 1; id < STATEMENT_END; id++) {
-                const struct statement *statement = statement_of((enum statement_id)id);
-                sent = sent && PQsendPrepare(conn->pg, statement->name, statement->text, 0, NULL);
-        }
-        flight_end(conn, sent);
+        if (db_flight_begin(&conn->flight, conn->pg, conn->target.place) != DB_FLIGHT_OK)
+                break_open(conn, "", PQerrorMessage(conn->pg));
+        else
+                send_flight(conn, queries, OPENING_COUNT, conn->must_prepare, &open_handler, conn);
 }
 
 static bool
@@ -373,16 +344,12 @@ on_open_done(void *owner, enum db_outcome outcome, const struct db_problem *prob
 {
         struct db_conn *conn = owner;
 
+        (void)failed_index;
         if (outcome == DB_LOST)
                 return; /* the connection is being given up already */
-        if (outcome == DB_FAILED) {
-                if (failed_index >= OPENING_PREPARE && failed_index - OPENING_PREPARE + 1 < STATEMENT_END)
-                        LOG_WARNING("event=statement_refused statement=%s sqlstate=%s",
-                                    statement_of((enum statement_id)(failed_index - OPENING_PREPARE + 1))->name, problem->sqlstate);
-                /* A schema that is not the right one explains what it refuses. */
-                if (conn->open_problem.problem == STORE_PROBLEM_NONE)
-                        conn->open_problem = *problem;
-        }
+        /* A schema that is not the right one explains what it refuses. */
+        if (outcome == DB_FAILED && conn->open_problem.problem == STORE_PROBLEM_NONE)
+                conn->open_problem = *problem;
         if (conn->open_problem.problem != STORE_PROBLEM_NONE) {
                 conn->problem = conn->open_problem;
                 step(conn, DB_BROKEN);
@@ -395,27 +362,6 @@ static void on_look_result(void *owner, uint32_t index, const PGresult *result);
 static void on_look_done(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
 static const struct db_flight_handler look_handler = {on_look_result, on_look_done};
 
-static void
-send_queries(struct db_conn *conn, const struct db_query *queries, uint32_t count)
-{
-        int sent = 1;
-
-        for (uint32_t i = 0; i < count && sent; i++) {
-                const struct statement *statement = queries[i].statement;
-                const struct params *params = queries[i].params;
-                const char *const *values = params == NULL ? NULL : params->values;
-                const int *lengths = params == NULL ? NULL : params->lengths;
-                const int *formats = params == NULL ? NULL : params->formats;
-
-                PM_ASSERT(statement->params_count == (params == NULL ? 0 : params->count));
-                if (queries[i].once)
-                        sent = PQsendQueryParams(conn->pg, statement->text, statement->params_count, NULL, values, lengths, formats, 0);
-                else
-                        sent = PQsendQueryPrepared(conn->pg, statement->name, statement->params_count, values, lengths, formats, 0);
-        }
-        flight_end(conn, sent);
-}
-
 /* Who holds the lock? The statement ends a session of our own instance in the same breath, unless the stored incarnation is
  * above ours. */
 static void
@@ -426,9 +372,9 @@ act_look(struct db_conn *conn)
         params_clear(&params);
         params_string(&params, conn->target.application_name);
         params_seq(&params, conn->incarnation);
-        flight_begin(conn, &look_handler, conn, 1);
+        struct db_query query = {.statement = statement_of(STATEMENT_LOCK_HOLDER), .params = &params, .once = true};
         conn->open_problem.problem = STORE_PROBLEM_NONE;
-        send_queries(conn, &(struct db_query){.statement = statement_of(STATEMENT_LOCK_HOLDER), .params = &params}, 1);
+        send_flight(conn, &query, 1, false, &look_handler, conn);
 }
 
 enum { HOLDER_PID = 0, HOLDER_NAME = 1, HOLDER_ADDRESS = 2, HOLDER_OURS = 3, HOLDER_FENCED = 4 };
@@ -481,8 +427,9 @@ static const struct db_flight_handler lock_handler = {on_open_result, on_lock_do
 static void
 act_try_lock(struct db_conn *conn)
 {
-        flight_begin(conn, &lock_handler, conn, 1);
-        send_queries(conn, &(struct db_query){.statement = statement_of(STATEMENT_LOCK_TRY)}, 1);
+        struct db_query query = {.statement = statement_of(STATEMENT_LOCK_TRY), .once = true};
+
+        send_flight(conn, &query, 1, false, &lock_handler, conn);
 }
 
 static void
@@ -505,6 +452,7 @@ static void
 act_ready(struct db_conn *conn)
 {
         loop_timer_stop(conn->deadline);
+        conn->must_prepare = false;
         conn->handler->on_ready(conn->owner);
 }
 
@@ -535,7 +483,6 @@ with_jitter(struct db_conn *conn, int64_t delay_us)
 static void
 act_back_off(struct db_conn *conn)
 {
-        const struct db_flight_handler *flight = conn->flight;
         int64_t delay_ms;
 
         forget_session(conn);
@@ -547,9 +494,7 @@ act_back_off(struct db_conn *conn)
                 conn->back_off_ms = conn->back_off_ms * 2 > BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : conn->back_off_ms * 2;
         loop_timer_start_us(conn->pause, with_jitter(conn, delay_ms * 1000));
 
-        conn->flight = NULL;
-        if (flight != NULL)
-                flight->on_done(conn->flight_owner, DB_LOST, &conn->problem, conn->flight_index);
+        db_flight_lose(&conn->flight, &conn->problem);
         conn->handler->on_problem(conn->owner, &conn->problem);
 }
 
@@ -557,60 +502,25 @@ static void
 act_close(struct db_conn *conn)
 {
         forget_session(conn);
-        conn->flight = NULL;
-}
-
-/* One result of the flight. */
-static void
-take_result(struct db_conn *conn, const PGresult *result)
-{
-        switch (PQresultStatus(result)) {
-        case PGRES_COMMAND_OK:
-        case PGRES_TUPLES_OK:
-        case PGRES_SINGLE_TUPLE:
-        case PGRES_EMPTY_QUERY:
-                if (conn->flight->on_result != NULL && !conn->flight_failed)
-                        conn->flight->on_result(conn->flight_owner, conn->flight_index, result);
-                break;
-        case PGRES_PIPELINE_ABORTED: break;
-        case PGRES_PIPELINE_SYNC: /* on_readable's */
-        case PGRES_COPY_OUT:
-        case PGRES_COPY_IN:
-        case PGRES_COPY_BOTH:
-        case PGRES_BAD_RESPONSE:
-        case PGRES_NONFATAL_ERROR:
-        case PGRES_FATAL_ERROR:
-        default:
-                if (!conn->flight_failed) {
-                        const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-                        conn->flight_failed = true;
-                        conn->failed_index = conn->flight_index;
-                        db_problem_set(&conn->problem, PQresultErrorField(result, PG_DIAG_SQLSTATE),
-                                       text == NULL ? PQresultErrorMessage(result) : text, conn->target.place);
-                }
-                break;
-        }
+        conn->flight.handler = NULL;
 }
 
 static void
 end_flight(struct db_conn *conn)
 {
-        const struct db_flight_handler *flight = conn->flight;
-        bool failed = conn->flight_failed;
-
-        conn->flight = NULL;
         if (conn->state == DB_BUSY) {
                 loop_timer_stop(conn->deadline);
                 step(conn, DB_ANSWERED);
         }
-        flight->on_done(conn->flight_owner, failed ? DB_FAILED : DB_DONE, failed ? &conn->problem : NULL, conn->failed_index);
+        db_flight_finish(&conn->flight);
 }
 
 /* The socket is closed. The server may have told why: in the flight's error, or in a notice. */
 static void
 break_lost(struct db_conn *conn)
 {
-        if (conn->flight != NULL && conn->flight_failed) {
+        if (conn->flight.handler != NULL && conn->flight.failed) {
+                conn->problem = conn->flight.problem;
                 step(conn, DB_BROKEN);
         } else if (conn->last_words.problem != STORE_PROBLEM_NONE) {
                 conn->problem = conn->last_words;
@@ -620,39 +530,20 @@ break_lost(struct db_conn *conn)
         }
 }
 
-/* Takes the results that are there. In pipeline mode PQgetResult answers NULL after each statement's result, and Sync's own
- * result has none. */
 static void
 on_readable(struct db_conn *conn)
 {
-        uint64_t generation = conn->generation;
-
         if (PQconsumeInput(conn->pg) == 0) {
                 break_lost(conn);
                 return;
         }
-        if (conn->flight == NULL)
+        if (conn->flight.handler == NULL)
                 PQfreemem(PQnotifies(conn->pg)); /* reads what an idle session is told: parameters, or its end */
-        while (conn->flight != NULL && !PQisBusy(conn->pg)) {
-                PGresult *result = PQgetResult(conn->pg);
-                bool is_sync = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-
-                if (result == NULL) {
-                        conn->flight_index++;
-                        continue;
-                }
-                if (!is_sync)
-                        take_result(conn, result);
-                PQclear(result);
-                if (conn->generation != generation)
-                        return; /* the handler gave the connection up */
-                if (is_sync)
-                        end_flight(conn);
-                if (conn->generation != generation)
-                        return;
+        switch (db_flight_read(&conn->flight)) {
+        case DB_FLIGHT_OK: break;
+        case DB_FLIGHT_ANSWERED: end_flight(conn); break;
+        case DB_FLIGHT_BROKEN: break_lost(conn); break;
         }
-        if (PQstatus(conn->pg) == CONNECTION_BAD)
-                break_lost(conn);
 }
 
 static void
@@ -686,9 +577,35 @@ port_send(void *owner, const struct db_query *queries, uint32_t count, const str
 
         PM_ASSERT(conn->state == DB_IDLE && count > 0);
         step(conn, DB_SENT);
-        flight_begin(conn, handler, flight_owner, count);
         loop_timer_start_us(conn->deadline, conn->target.statement_timeout_ms * 1000);
-        send_queries(conn, queries, count);
+        send_flight(conn, queries, count, false, handler, flight_owner);
+}
+
+static void
+on_prepared(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index)
+{
+        struct db_conn *conn = owner;
+
+        (void)failed_index;
+        if (outcome == DB_FAILED && conn->state == DB_IDLE) {
+                conn->must_prepare = true;
+                conn->problem = *problem;
+                step(conn, DB_BROKEN);
+        }
+}
+
+static bool
+port_prepare(void *owner)
+{
+        static const struct db_flight_handler prepare_handler = {NULL, on_prepared};
+        struct db_conn *conn = owner;
+
+        if (conn->state != DB_IDLE || conn->flight.are_all_prepared)
+                return false;
+        step(conn, DB_SENT);
+        loop_timer_start_us(conn->deadline, conn->target.statement_timeout_ms * 1000);
+        send_flight(conn, NULL, 0, true, &prepare_handler, conn);
+        return true;
 }
 
 static void
@@ -722,7 +639,7 @@ port_drop(void *owner, const struct db_problem *problem)
 struct db_port
 db_conn_port(struct db_conn *conn)
 {
-        return (struct db_port){conn, port_is_idle, port_send, port_extend, port_settled, port_drop};
+        return (struct db_port){conn, port_is_idle, port_send, port_prepare, port_extend, port_settled, port_drop};
 }
 
 struct db_conn *

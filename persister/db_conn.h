@@ -1,7 +1,6 @@
 /* db_conn: the one connection to PostgreSQL, kept up for ever: asynchronous libpq in the loop as a table of states. It
- * connects (host after host, back-off with jitter), takes the advisory lock of the portfolio, prepares every
- * statement, and then carries one flight at a time: some statements in pipeline mode with one Sync, which is one
- * transaction and one round trip. Everything has a deadline; nothing blocks. Owned by struct persister.
+ * connects (host after host, back-off with jitter), takes the advisory lock of the portfolio, judges the schema, and
+ * then carries one flight at a time (db_flight.h). Everything has a deadline; nothing blocks. Owned by struct persister.
  *
  * The lock belongs to the session, so it is held until the server has ended that session, whatever was under way in it. Who
  * has the lock therefore knows that no earlier commit of ours is still to come: what it reads is the truth about an
@@ -16,37 +15,18 @@
 #include "common/check.h"
 #include "common/config.h"
 #include "common/loop.h"
+#include "persister/db_flight.h"
 #include "persister/db_problem.h"
-#include "persister/params.h"
-#include "persister/statements.h"
 
 struct db_conn;
-
-struct db_query {
-        const struct statement *statement;
-        const struct params *params; /* NULL: none. Borrowed until send returns */
-        bool once;                   /* sent with its text: a statement that is seldom run and so not prepared */
-};
-
-enum db_outcome {
-        DB_DONE = 0, /* committed */
-        DB_FAILED,   /* refused by the server and rolled back: problem says why, failed_index which statement */
-        DB_LOST,     /* the connection went, or the deadline passed: whether it was committed is unknown */
-};
-
-/* Of one flight. Kept by pointer until on_done. */
-struct db_flight_handler {
-        /* Results in the order of the queries, each once; may be NULL. Valid until return. */
-        void (*on_result)(void *owner, uint32_t index, const PGresult *result);
-        /* The flight is over; another may be sent from here. problem is NULL for DB_DONE. */
-        void (*on_done)(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
-};
 
 /* What the store needs of a connection: tests give it a fake. */
 struct db_port {
         void *conn;
         bool (*is_idle)(void *conn); /* ready, and no flight under way */
         void (*send)(void *conn, const struct db_query *queries, uint32_t count, const struct db_flight_handler *handler, void *owner);
+        /* Prepares what no flight has needed yet, when the connection is idle. true: it is busy now. */
+        bool (*prepare)(void *conn);
         void (*extend)(void *conn, int64_t deadline_ms);            /* the flight just sent may take longer: it reads much */
         void (*settled)(void *conn);                                /* work was committed: the back-off starts small again */
         void (*drop)(void *conn, const struct db_problem *problem); /* give this connection up and make another */
@@ -61,7 +41,7 @@ struct db_server {
 };
 
 struct db_conn_handler {
-        void (*on_ready)(void *owner);                                     /* connected, locked, prepared, idle */
+        void (*on_ready)(void *owner);                                     /* connected, locked, idle */
         void (*on_problem)(void *owner, const struct db_problem *problem); /* an attempt failed, or the connection went */
         void (*on_fenced)(void *owner, const char *detail);                /* a newer writer of our own instance holds the lock */
 };

@@ -538,7 +538,7 @@ on_turn_end(void *owner)
         if (persister->data != NULL)
                 send_snapshot(persister);
         drain(persister);
-        if (can_send && records_may_go(persister, now_us))
+        if (can_send && records_may_go(persister, now_us) && !persister->port.prepare(persister->port.conn))
                 (void)records_pump(&persister->records, &now, now_us);
         arm_pulse(persister, now_us);
 }

@@ -191,6 +191,13 @@ statement_of(enum statement_id id)
         return &statement_table[id];
 }
 
+enum statement_id
+statement_id_of(const struct statement *statement)
+{
+        PM_ASSERT(statement > statement_table && statement < statement_table + STATEMENT_END);
+        return (enum statement_id)(statement - statement_table);
+}
+
 static bool
 prepare(PGconn *connection, const struct statement *statement)
 {

@@ -61,6 +61,8 @@ struct statement {
 
 /* The row of an id; never NULL for the ids above. */
 const struct statement *statement_of(enum statement_id id);
+/* And back: the id of a row of this table. */
+enum statement_id statement_id_of(const struct statement *statement);
 
 /* Prepares every row, and those of load.c, on a blocking connection (check-db, tests). Returns NULL when all are accepted, else the name of
  * the first that is not; the server's message is then in PQerrorMessage(). */

@@ -85,6 +85,13 @@ fake_send(void *conn, const struct db_query *queries, uint32_t count, const stru
                          2);
 }
 
+static bool
+fake_prepare(void *conn)
+{
+        (void)conn;
+        return false;
+}
+
 static void
 fake_extend(void *conn, int64_t deadline_ms)
 {
@@ -193,7 +200,7 @@ static void
 setup(void)
 {
         const struct core_options options = {.instruments = instrument_defaults, .instruments_count = (uint32_t)instrument_defaults_count};
-        struct db_port port = {NULL, fake_is_idle, fake_send, fake_extend, fake_settled, fake_drop};
+        struct db_port port = {NULL, fake_is_idle, fake_send, fake_prepare, fake_extend, fake_settled, fake_drop};
         struct event created = {.kind = EVENT_PORTFOLIO_CREATED, .at_us = START_US, .portfolio = {CAPITAL_E6}};
 
         memset(&fake, 0, sizeof(fake));
