@@ -33,8 +33,7 @@ put(struct json_text *text, const char *bytes, size_t size)
                 text->data = data;
                 text->capacity = capacity;
         }
-        if (size > 0) /* an empty text may have no bytes at all */
-                memcpy(text->data + text->size, bytes, size);
+        memcpy(text->data + text->size, bytes, size);
         text->size += size;
         text->data[text->size] = '\0';
 }
@@ -48,6 +47,8 @@ put_text(struct json_text *text, const char *words)
 static void
 put_string(struct json_text *text, const char *bytes, size_t size)
 {
+        if (bytes == NULL) /* an empty text may have no bytes at all */
+                bytes = "";
         put(text, "\"", 1);
         size_t from = 0;
         for (size_t i = 0; i < size; i++) {

@@ -46,14 +46,12 @@ loader_fini(struct loader *loader)
 void
 loader_start(struct loader *loader)
 {
-        struct db_query queries[QUERIES_COUNT] = {
-                [0] = {.statement = statement_of(STATEMENT_BEGIN_READ)},
-                [1] = {.statement = statement_of(STATEMENT_NO_TIMEOUT)},
-                [QUERIES_COUNT - 1] = {.statement = statement_of(STATEMENT_COMMIT)},
-        };
+        struct db_query queries[QUERIES_COUNT] = {{.statement = statement_of(STATEMENT_BEGIN_READ)}};
 
+        queries[1].statement = statement_of(STATEMENT_NO_TIMEOUT);
         for (int query = 0; query < LOAD_QUERY_END; query++)
                 queries[QUERIES_BEFORE + query] = (struct db_query){.statement = &load_statements[query], .once = true};
+        queries[QUERIES_COUNT - 1].statement = statement_of(STATEMENT_COMMIT);
         loader_fini(loader);
         loader->started_us = clock_monotonic_us();
         loader->load = load_begin(loader->core);
