@@ -13,6 +13,7 @@
 #include "common/exit_code.h"
 #include "common/log.h"
 #include "supervisor/lock_file.h"
+#include "supervisor/rehydration.h"
 
 /* An orphan of a supervisor that was killed dies by the kernel's hand within a second (P8); after two it is helped. */
 #define ORPHAN_WAIT_US (2 * 1000000LL)
@@ -166,7 +167,10 @@ launch_own(struct supervisor *supervisor, struct unit *unit, struct unit_launch 
         enum unit_spawn status = take_lock(supervisor, unit, is_worker ? "worker.lock" : "persister.lock", &lock_fd, launch);
         if (status != UNIT_SPAWNED)
                 return status;
-        snprintf(spawn_no, sizeof spawn_no, "%" PRIu64, supervisor->last_spawn_no + 1);
+        unit->spawn_no = ++supervisor->last_spawn_no;
+        snprintf(spawn_no, sizeof spawn_no, "%" PRIu64, unit->spawn_no);
+        if (is_worker)
+                rehydration_on_spawning(supervisor);
         add_arg(&line, name);
         if (!is_worker)
                 add_arg(&line, "serve");
@@ -185,8 +189,6 @@ launch_own(struct supervisor *supervisor, struct unit *unit, struct unit_launch 
                 status = open_program(supervisor, name, &line, launch);
         if (status == UNIT_SPAWNED)
                 status = start(&line, unit, lock_fd, launch);
-        if (status == UNIT_SPAWNED)
-                unit->spawn_no = ++supervisor->last_spawn_no;
         close_owned(&line);
         return status;
 }

@@ -55,14 +55,14 @@ rehydration_is_store_there(const struct supervisor *supervisor)
         return supervisor->rehydration.persister_ready && supervisor->status.storage.problem == STORE_PROBLEM_NONE;
 }
 
-/* Asks the persister to give the present worker its state, once, as soon as both are there. */
+/* Asks the persister to give the worker with the unit's number its state, once. */
 static void
-try_rehydrate(struct supervisor *supervisor)
+ask_rehydration(struct supervisor *supervisor)
 {
         struct rehydration *re = &supervisor->rehydration;
         const struct unit *worker = &supervisor->units[UNIT_WORKER];
         const struct unit *persister = &supervisor->units[UNIT_PERSISTER];
-        if (worker->pid == 0 || re->worker_open || !re->persister_ready || !link_is_up(supervisor->link_persister))
+        if (re->worker_open || !re->persister_ready || !link_is_up(supervisor->link_persister))
                 return;
         if (re->asked_incarnation != 0 && re->asked_of_spawn_no == persister->spawn_no)
                 return;
@@ -77,6 +77,20 @@ try_rehydrate(struct supervisor *supervisor)
         re->detail[0] = '\0';
         loop_timer_start_us(re->timer, REHYDRATION_TIMEOUT_MS * 1000LL);
         LOG_DEBUG("event=rehydrate incarnation=%" PRIu64 " worker_spawn_no=%" PRIu64, re->asked_incarnation, worker->spawn_no);
+}
+
+/* As soon as both are there. */
+static void
+try_rehydrate(struct supervisor *supervisor)
+{
+        if (supervisor->units[UNIT_WORKER].pid > 0)
+                ask_rehydration(supervisor);
+}
+
+void
+rehydration_on_spawning(struct supervisor *supervisor)
+{
+        ask_rehydration(supervisor);
 }
 
 static void

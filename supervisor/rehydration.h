@@ -11,6 +11,9 @@ extern const struct link_handler rehydration_worker_handler;
 void rehydration_init(struct supervisor *supervisor);
 void rehydration_fini(struct supervisor *supervisor);
 
+/* The worker with the unit's new number is about to be started: its incarnation can be stored while it boots. When the start
+ * fails, that number is forgotten by rehydration_on_exit(). */
+void rehydration_on_spawning(struct supervisor *supervisor);
 /* A process is there, or gone: called from the units. */
 void rehydration_on_spawned(struct supervisor *supervisor, struct unit *unit);
 void rehydration_on_exit(struct supervisor *supervisor, struct unit *unit, const char *cause);
