@@ -17,7 +17,7 @@ def refused(one, *verb, code=None):
     assert done.returncode != 0, text
     if code is not None:
         assert done.returncode == code, text
-    assert one.processes() == [], "a refused start left something running"
+    wait_until("a refused start leaves nothing running", lambda: one.processes() == [], timeout=3)
     return text
 
 

@@ -24,6 +24,8 @@ BUILD = Path(os.environ.get("PM_BUILD_DIR") or TOP).resolve()
 SUPERVISOR = BUILD / "pm-supervisor"
 # The user that children run as when the tests run as root: PostgreSQL refuses root.
 CHILD_USER = "postgres" if os.geteuid() == 0 else None
+# A SIGSEGV that a test sends is a death like any other, not a finding of the sanitizer.
+os.environ["ASAN_OPTIONS"] = "handle_segv=0:" + os.environ.get("ASAN_OPTIONS", "")
 # A build with sanitizers, or under valgrind, is slower; deadlines are generous by this factor.
 SLOW = 4 if "asan" in BUILD.name else 1
 
