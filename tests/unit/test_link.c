@@ -487,6 +487,59 @@ START_TEST(link_cuts_a_peer_that_sends_too_much_and_takes_the_next)
 }
 END_TEST
 
+static int
+plain_socket(struct sockaddr_un *address)
+{
+        *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+        snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_ge(fd, 0);
+        return fd;
+}
+
+/* As a process does that is killed while it dials. nng 1.5.2 alone would stop to accept. */
+START_TEST(link_listener_survives_dialers_that_leave_at_once)
+{
+        static const char hello[] = {0, 'S', 'P', 0, 0, 16, 0, 0};
+        struct end *listener = listen_end();
+        for (size_t i = 0; i < 300; i++) {
+                struct sockaddr_un address;
+                int fd = plain_socket(&address);
+                ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+                if (i % 3 != 0)
+                        ck_assert_int_gt(send(fd, hello, 1 + i % sizeof hello, MSG_NOSIGNAL), 0);
+                close(fd);
+        }
+        struct end *dialer = dial_end();
+        dialer->hello_on_up = 9;
+        turn_until(count_of(listener, 'M') == 1);
+        end_free(dialer);
+        end_free(listener);
+}
+END_TEST
+
+/* As a process does that is killed while it accepts. nng 1.5.2 alone would stop to dial. */
+START_TEST(link_dialer_survives_listeners_that_leave_at_once)
+{
+        struct sockaddr_un address;
+        int fd = plain_socket(&address);
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+        ck_assert_int_eq(listen(fd, 16), 0);
+        struct end *dialer = dial_end();
+        dialer->hello_on_up = 9;
+        for (int i = 0; i < 100; i++) {
+                int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+                ck_assert_int_ge(connection, 0);
+                close(connection);
+        }
+        close(fd);
+        struct end *listener = listen_end();
+        turn_until(count_of(listener, 'M') == 1);
+        end_free(dialer);
+        end_free(listener);
+}
+END_TEST
+
 /* Every handler may free the link that called it. */
 START_TEST(link_may_be_freed_from_its_handlers)
 {
@@ -511,10 +564,9 @@ END_TEST
 
 START_TEST(link_replaces_a_stale_socket_file_and_keeps_it_private)
 {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct sockaddr_un address;
         struct stat info;
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+        int fd = plain_socket(&address);
         ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
         close(fd); /* nobody listens there, and the file stays */
         ck_assert_int_eq(access(path, F_OK), 0);
@@ -732,6 +784,8 @@ main(int argc, char **argv)
         tcase_add_test(tcase, link_turns_a_second_peer_away_until_the_first_has_gone);
         tcase_add_test(tcase, link_reports_garbage_and_goes_on);
         tcase_add_test(tcase, link_cuts_a_peer_that_sends_too_much_and_takes_the_next);
+        tcase_add_test(tcase, link_listener_survives_dialers_that_leave_at_once);
+        tcase_add_test(tcase, link_dialer_survives_listeners_that_leave_at_once);
         tcase_add_loop_test(tcase, link_may_be_freed_from_its_handlers, 0, 4);
         tcase_add_test(tcase, link_replaces_a_stale_socket_file_and_keeps_it_private);
         tcase_add_test(tcase, link_refuses_places_that_cannot_be);
