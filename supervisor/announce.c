@@ -48,7 +48,7 @@ announce_fill_status(const struct supervisor *supervisor, struct status *status)
         snprintf(status->log_file, sizeof status->log_file, "%s", config->log_file);
         status->pid = (uint32_t)getpid();
         status->uptime_us = now_us - supervisor->started_at_us;
-        status->ready = supervisor->rehydration.worker_open;
+        status->ready = supervisor->rehydration.worker_heard_go;
         status->ready_ever = supervisor->ready_ever;
         status->stopping = supervisor->stopping;
         status->maintenance = rundir_is_maintenance_on(config);
@@ -69,8 +69,8 @@ static void
 tell_systemd(const struct supervisor *supervisor, const struct status *status)
 {
 #ifdef HAVE_LIBSYSTEMD
-        sd_notifyf(0, "%sSTATUS=%s%s%s", supervisor->rehydration.worker_open && !supervisor->told_ready ? "READY=1\n" : "",
-                   status_state_name(status->state), status->reason[0] != '\0' ? ": " : "", status->reason);
+        sd_notifyf(0, "%sSTATUS=%s%s%s", status->ready && !supervisor->told_ready ? "READY=1\n" : "", status_state_name(status->state),
+                   status->reason[0] != '\0' ? ": " : "", status->reason);
         if (status->stopping)
                 sd_notify(0, "STOPPING=1");
 #else

@@ -145,7 +145,7 @@ is_restarted(const struct supervisor *supervisor, const struct order *order)
         const struct unit *persister = &supervisor->units[UNIT_PERSISTER];
         bool worker_done = order->role == ROLE_PERSISTER || worker->spawn_no != order->old_worker_spawn_no;
         bool persister_done = order->role == ROLE_WORKER || persister->spawn_no != order->old_persister_spawn_no;
-        return worker_done && persister_done && supervisor->rehydration.worker_open && supervisor->rehydration.persister_ready;
+        return worker_done && persister_done && supervisor->rehydration.worker_heard_go && supervisor->rehydration.persister_ready;
 }
 
 static void

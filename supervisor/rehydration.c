@@ -139,6 +139,32 @@ finish_recovery(struct supervisor *supervisor, struct recovery *recovery, const 
                 LOG_WARNING("event=recovery_record_lost msg=\"the persister is away; the log line above is the record\"");
 }
 
+/* The question behind GO is answered by a worker that has heard GO before: only then others are told that it is READY, so that
+ * nobody who was told can find it still recovering. */
+static enum link_status
+send_go(struct supervisor *supervisor, uint64_t incarnation)
+{
+        struct msg go = {.type = MSG_GO, .go = {.incarnation = incarnation}};
+        struct msg ask = {.type = MSG_REPORT_ASK, .report_ask = {.request_id = (uint64_t)clock_monotonic_us()}};
+        supervisor->rehydration.confirm_id = ask.report_ask.request_id;
+        enum link_status status = link_send(supervisor->link_worker, &go);
+        return status == LINK_OK ? link_send(supervisor->link_worker, &ask) : status;
+}
+
+static void
+on_worker_report(struct supervisor *supervisor, const struct msg_worker_report *report)
+{
+        struct rehydration *re = &supervisor->rehydration;
+        if (report->request_id != re->confirm_id) {
+                orders_on_worker_report(supervisor, report);
+                return;
+        }
+        re->worker_heard_go = re->worker_open;
+        supervisor->ready_ever = supervisor->ready_ever || re->worker_heard_go;
+        supervisor->changed = true;
+        orders_on_ready(supervisor);
+}
+
 /* The numbers that the supervisor gave out tell a child's words from those of the one before. */
 static bool
 is_present(const struct unit *unit, uint64_t spawn_no, const char *what)
@@ -166,11 +192,9 @@ on_hello(struct supervisor *supervisor, struct unit *unit, const struct msg_hell
                 supervisor->rehydration.asked_incarnation = 0;
         if (unit->role == ROLE_WORKER)
                 orders_send_maintenance(supervisor);
-        if (unit->role == ROLE_WORKER && supervisor->rehydration.worker_open) {
-                struct msg go = {.type = MSG_GO, .go = {.incarnation = supervisor->rehydration.worker_incarnation}};
-                if (link_send(supervisor->link_worker, &go) != LINK_OK)
-                        LOG_WARNING("event=go_not_sent");
-        }
+        if (unit->role == ROLE_WORKER && supervisor->rehydration.worker_open &&
+            send_go(supervisor, supervisor->rehydration.worker_incarnation) != LINK_OK)
+                LOG_WARNING("event=go_not_sent");
         try_rehydrate(supervisor);
 }
 
@@ -282,9 +306,8 @@ on_worker_ready(struct supervisor *supervisor, const struct msg_worker_ready *re
                 LOG_INFO("event=old_incarnation incarnation=%" PRIu64 " wanted=%" PRIu64, ready->incarnation, re->asked_incarnation);
                 return;
         }
-        struct msg go = {.type = MSG_GO, .go = {.incarnation = ready->incarnation}};
         orders_send_maintenance(supervisor);
-        if (link_send(supervisor->link_worker, &go) != LINK_OK) {
+        if (send_go(supervisor, ready->incarnation) != LINK_OK) {
                 LOG_WARNING("event=go_not_sent msg=\"the worker's link went down\"");
                 return; /* its HELLO, or its death, comes next */
         }
@@ -293,7 +316,6 @@ on_worker_ready(struct supervisor *supervisor, const struct msg_worker_ready *re
         if (re->problem == RECOVERY_DB_UNAVAILABLE)
                 re->problem = RECOVERY_OK;
         loop_timer_stop(re->timer);
-        supervisor->ready_ever = true;
         supervisor->changed = true;
         struct recovery_steps steps = {.incarnation = ready->incarnation,
                                        .through_seq = ready->through_seq,
@@ -306,7 +328,6 @@ on_worker_ready(struct supervisor *supervisor, const struct msg_worker_ready *re
         finish_recovery(supervisor, recovery, &steps);
         if (worker->child.state == CHILD_STARTING)
                 unit_event(worker, CHILD_BECAME_READY);
-        orders_on_ready(supervisor);
 }
 
 static void
@@ -366,7 +387,7 @@ on_message_of_worker(void *owner, struct link *link, const struct msg *msg)
         else if (msg->type == MSG_WORKER_READY)
                 on_worker_ready(supervisor, &msg->worker_ready);
         else if (msg->type == MSG_WORKER_REPORT)
-                orders_on_worker_report(supervisor, &msg->worker_report);
+                on_worker_report(supervisor, &msg->worker_report);
         else if (msg->type == MSG_COMMAND_RESULT)
                 orders_on_command_result(supervisor, &msg->command_result);
         else if (msg->type == MSG_DRAINED)
@@ -438,6 +459,7 @@ rehydration_on_exit(struct supervisor *supervisor, struct unit *unit, const char
         if (unit->role == ROLE_WORKER) {
                 no = UNIT_WORKER;
                 re->worker_open = false;
+                re->worker_heard_go = false;
                 re->asked_incarnation = 0;
                 loop_timer_stop(re->timer);
                 if (supervisor->listener != NULL)

@@ -39,11 +39,13 @@ struct order {
 
 /* What is known of the state's way from the persister to the worker. */
 struct rehydration {
-        bool persister_ready;          /* this life of the persister has said PERSISTER_READY */
-        uint64_t incarnation_max;      /* the highest number that is known to be used */
-        uint64_t asked_incarnation;    /* of the REHYDRATE for the present worker; 0: none */
-        uint64_t asked_of_spawn_no;    /* which persister was asked */
-        bool worker_open;              /* GO was sent */
+        bool persister_ready;       /* this life of the persister has said PERSISTER_READY */
+        uint64_t incarnation_max;   /* the highest number that is known to be used */
+        uint64_t asked_incarnation; /* of the REHYDRATE for the present worker; 0: none */
+        uint64_t asked_of_spawn_no; /* which persister was asked */
+        bool worker_open;           /* GO was sent */
+        uint64_t confirm_id;        /* of the REPORT_ASK behind GO: its answer says that GO was heard */
+        bool worker_heard_go;
         uint64_t worker_incarnation;   /* with it */
         enum recovery_problem problem; /* of the present state */
         char detail[STATUS_MESSAGE_SIZE];

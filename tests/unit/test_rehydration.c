@@ -289,6 +289,12 @@ START_TEST(rehydration_leads_from_persister_ready_to_go)
         ck_assert_uint_eq(logged(" what=start cause=\"start\" "), 1);
         UNTIL(persister.counts[MSG_RECOVERY_RECORD] == 1);
         ck_assert_int_eq(persister.last[MSG_RECOVERY_RECORD].recovery_record.role, ROLE_SUPERVISOR);
+        /* Others are told when the worker has answered what was asked behind GO. */
+        UNTIL(worker.counts[MSG_REPORT_ASK] == 1);
+        ck_assert(!supervisor->rehydration.worker_heard_go);
+        struct msg report = {.type = MSG_WORKER_REPORT, .worker_report = {.request_id = worker.last[MSG_REPORT_ASK].report_ask.request_id}};
+        say(&worker, &report);
+        UNTIL(supervisor->rehydration.worker_heard_go && supervisor->ready_ever);
 }
 END_TEST
 
