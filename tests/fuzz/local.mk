@@ -19,3 +19,12 @@ tests_fuzz_fuzz_signal_CFLAGS = $(fuzz_compile)
 tests_fuzz_fuzz_signal_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_signal_LDADD = worker/libworker.a worker/core/libcore.a common/libcommon.a
 endif
+
+# The configuration file, --set and database_config.json.
+if FUZZERS
+EXTRA_PROGRAMS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = %D%/fuzz_config.c
+tests_fuzz_fuzz_config_CFLAGS = $(fuzz_compile)
+tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_config_LDADD = common/libcommon.a $(JSONC_LIBS) $(INIH_LIBS)
+endif
