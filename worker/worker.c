@@ -431,6 +431,13 @@ on_batch_ack(struct worker *worker, const struct msg *msg)
                             (unsigned long long)worker->rehydrate.incarnation);
                 return;
         }
+        if (msg->batch_ack.through_seq < outbox->acked_seq) {
+                LOG_ERROR("event=stored_went_back through_seq=%llu acked=%llu msg=\"less is stored than was acknowledged: the database was "
+                          "restored, or its standby took over too early\"",
+                          (unsigned long long)msg->batch_ack.through_seq, (unsigned long long)outbox->acked_seq);
+                leave(worker, EXIT_CODE_REHYDRATE);
+                return;
+        }
         bool is_first = !worker->is_data_agreed;
         worker->is_data_agreed = true;
         worker->ingest.is_store_away = false;
@@ -438,7 +445,7 @@ on_batch_ack(struct worker *worker, const struct msg *msg)
         case OUTBOX_OK: break;
         case OUTBOX_REPEATED:
                 /* Nothing new is stored: where a batch went missing everything after it is sent again. */
-                if (!is_first && msg->batch_ack.through_seq == outbox->acked_seq) {
+                if (!is_first) {
                         LOG_INFO("event=resend after=%llu pending=%u", (unsigned long long)outbox->acked_seq, outbox_count(outbox));
                         outbox_rewind(outbox);
                 }

@@ -375,6 +375,18 @@ START_TEST(worker_exits_to_be_rehydrated_when_more_is_stored_than_it_decided)
 }
 END_TEST
 
+START_TEST(worker_exits_to_be_rehydrated_when_less_is_stored_than_was_acknowledged)
+{
+        int fd = fake_peers_connect(&peers);
+        fake_peers_send_post(&peers, fd, FIRST_ENTRY);
+        ck_assert_int_eq(fake_peers_receive(&peers, fd, response, 2000), 200);
+        fake_peers_ack(&peers, peers.stored_seq - 1); /* a standby without the last commits took over */
+        fake_peers_wait_exit(&peers, 2000);
+        ck_assert_int_eq(peers.exit_code, EXIT_CODE_REHYDRATE);
+        (void)close(fd);
+}
+END_TEST
+
 START_TEST(worker_exits_when_the_snapshot_has_another_digest)
 {
         struct msg msg = {.type = MSG_SNAPSHOT_BEGIN};
@@ -704,6 +716,7 @@ main(void)
         tcase_add_test(open, worker_ends_its_drain_at_the_deadline);
         tcase_add_test(open, worker_exits_to_be_rehydrated_when_a_batch_is_refused);
         tcase_add_test(open, worker_exits_to_be_rehydrated_when_more_is_stored_than_it_decided);
+        tcase_add_test(open, worker_exits_to_be_rehydrated_when_less_is_stored_than_was_acknowledged);
         tcase_add_test(open, worker_carries_out_an_order_once);
         tcase_add_test(open, worker_answers_503_to_entries_while_paused);
         tcase_add_test(open, worker_reports_and_obeys_maintenance);
