@@ -223,6 +223,9 @@ on_persister_ready(struct supervisor *supervisor, const struct msg_persister_rea
                                        .load_us = ready->load_us};
         if (re->worker_open && re->worker_incarnation != ready->last_incarnation)
                 unit_kill(&units[UNIT_WORKER], "what is stored is of another incarnation");
+        /* The persister's own events (a reset, an adjustment) took the number that we gave out: it refuses that as too old. */
+        if (!re->worker_open && ready->last_incarnation >= re->asked_incarnation)
+                re->asked_incarnation = 0;
         try_rehydrate(supervisor);
         finish_recovery(supervisor, &supervisor->recoveries[UNIT_PERSISTER], &steps);
         finish_recovery(supervisor, &supervisor->recoveries[UNIT_DATABASE], &steps);

@@ -359,6 +359,16 @@ START_TEST(rehydration_is_asked_again_of_the_next_persister)
 }
 END_TEST
 
+START_TEST(rehydration_is_asked_again_when_the_persister_used_the_number_itself)
+{
+        say_persister_ready(1);
+        UNTIL(persister.counts[MSG_REHYDRATE] == 1);
+        say_persister_ready(2); /* a reset by hand, stored under the number that was asked for */
+        UNTIL(persister.counts[MSG_REHYDRATE] == 2);
+        ck_assert_uint_eq(persister.last[MSG_REHYDRATE].rehydrate.incarnation, 3);
+}
+END_TEST
+
 START_TEST(rehydration_says_why_it_failed_once_an_outage)
 {
         say_store_state(STORE_PROBLEM_UNREACHABLE, "connection refused");
@@ -453,6 +463,7 @@ main(void)
         tcase_add_test(messages, rehydration_leaves_a_worker_alone_whose_incarnation_is_the_stored_one);
         tcase_add_test(messages, rehydration_replaces_a_worker_of_another_incarnation_for_free);
         tcase_add_test(messages, rehydration_is_asked_again_of_the_next_persister);
+        tcase_add_test(messages, rehydration_is_asked_again_when_the_persister_used_the_number_itself);
         tcase_add_test(messages, rehydration_says_why_it_failed_once_an_outage);
         tcase_add_test(messages, rehydration_of_a_bad_state_goes_on_and_is_remembered);
         tcase_add_test(messages, rehydration_tells_a_worker_that_comes_back_on_its_link);
