@@ -90,9 +90,9 @@ on_data_hello(struct persister *persister, const struct msg *msg)
         }
         persister->peer = *hello;
         persister->peer_here = true;
-        /* A worker without this state wants it (again). */
-        if (hello->incarnation != persister->rehydrate.incarnation && !persister->snapshot.active)
-                persister->rehydrate.sent = false;
+        /* A worker without this state wants it (again); one that has it, and whose link only broke, would take another for its end. */
+        if (!persister->snapshot.active)
+                persister->rehydrate.sent = hello->incarnation == persister->rehydrate.incarnation;
         outlet_answer_hello(persister);
 }
 

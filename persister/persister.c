@@ -441,7 +441,8 @@ send_snapshot(struct persister *persister)
 {
         struct persister_rehydrate *rehydrate = &persister->rehydrate;
         enum snapshot_status status = SNAPSHOT_OK;
-        bool is_valid = persister->phase == PERSISTER_SERVING || persister->phase == PERSISTER_AWAY;
+        /* What was formed is in the replica, and not known to be stored. */
+        bool is_valid = (persister->phase == PERSISTER_SERVING || persister->phase == PERSISTER_AWAY) && !persister->store.formed;
 
         if (persister->snapshot.active) {
                 status = snapshot_step(&persister->snapshot, persister->data);

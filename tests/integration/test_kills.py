@@ -139,6 +139,34 @@ def test_a_hanging_worker_is_found_and_replaced(private):
     assert one.check_books() == digest
 
 
+@pytest.mark.parametrize("role, name", [("persister", "data.sock"), ("worker", "control-w.sock"), ("persister", "control-p.sock")])
+def test_a_broken_link_is_dialled_again_and_costs_nobody_his_life(instance, role, name):
+    digest = with_a_day(instance)
+    pids = instance.pid("worker"), instance.pid("persister")
+    downs = instance.log_count("event=data_link_down")
+    try:
+        assert instance.cut(role, name) == 1
+    except PermissionError as error:
+        pytest.skip(str(error))
+    if name == "data.sock":
+        wait_until("the worker has seen it", lambda: instance.log_count("event=data_link_down") > downs)
+    assert instance.post_until_answered(leave("ALL", 73500, at=clock(300)))[1]["result"]["status"] == "executed"
+    assert instance.check_books() != digest
+    assert (instance.pid("worker"), instance.pid("persister")) == pids
+
+
+def test_a_worker_killed_after_a_clean_state_waits_for_no_timeout(instance):
+    """The reset takes the incarnation that the supervisor has just given to the next worker; it is told, and gives another."""
+    with_a_day(instance)
+    instance.psql("DELETE FROM portfolio_positions; DELETE FROM portfolio_state;")
+    old = instance.kill("worker")
+    wait_until("the old one is gone", lambda: not process_alive(old))
+    instance.wait_ready()
+    assert instance.get("/health")[1]["positions"] == 0
+    instance.check_books()
+    assert instance.log_count("event=rehydration_timeout") == 0
+
+
 def test_sigterm_stops_in_order_and_leaves_nothing(instance):
     with_a_day(instance)
     family = instance.processes()

@@ -3,6 +3,7 @@
 An Instance has folders of its own below /tmp, a free port, and either its own embedded PostgreSQL or a database of its own on the
 scratch server of the test run. Whatever it starts it stops by pid.
 """
+import ctypes
 import http.client
 import json
 import os
@@ -18,6 +19,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import psycopg2
+
+LIBC = ctypes.CDLL(None)
+SYS_PIDFD_GETFD = 438
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PM_BUILD_DIR") or TOP).resolve()
@@ -329,6 +333,27 @@ class Instance:
                 except OSError:
                     pass
         return found
+
+    def cut(self, role, name):
+        """Breaks the connections that a child has on the socket of this name, as if the kernel had; both peers live on."""
+        pidfd = os.pidfd_open(self.pid(role))
+        count = 0
+        try:
+            for entry in Path(f"/proc/{self.pid(role)}/fd").iterdir():
+                if not os.readlink(entry).startswith("socket:"):
+                    continue
+                fd = LIBC.syscall(SYS_PIDFD_GETFD, pidfd, int(entry.name), 0)
+                if fd < 0:
+                    raise PermissionError("pidfd_getfd is not allowed here")
+                with socket.socket(fileno=fd) as one:
+                    if one.family != socket.AF_UNIX or one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                        continue
+                    if name in (Path(os.fsdecode(ask() or "")).name for ask in (one.getsockname, one.getpeername)):
+                        one.shutdown(socket.SHUT_RDWR)
+                        count += 1
+        finally:
+            os.close(pidfd)
+        return count
 
     # -- database
 
