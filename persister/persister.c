@@ -230,6 +230,14 @@ on_loaded(void *owner, const struct load_report *report, int64_t took_us)
         step(persister, append ? PERSISTER_LOADED_APPEND : PERSISTER_LOADED);
 }
 
+/* Before it is sent: when its answer is lost, what is stored may be this, and our old session may hold the lock still. That is
+ * no newer writer. */
+static void
+expect_incarnation(struct persister *persister, uint64_t incarnation)
+{
+        db_conn_set_incarnation(persister->db, incarnation);
+}
+
 /* What the load asks for is stored before anything else, under a new incarnation: a worker that knows the state before it is fenced. */
 static void
 act_append(struct persister *persister)
@@ -240,6 +248,7 @@ act_append(struct persister *persister)
                 leave(persister, EXIT_CODE_RESOURCE);
                 return;
         }
+        expect_incarnation(persister, persister->store.stored.incarnation + 1);
         store_own_send(&persister->store);
 }
 
@@ -350,8 +359,8 @@ on_stored(void *owner, uint64_t through_seq, uint32_t events_count)
         (void)through_seq;
         (void)events_count;
         persister->progress++;
+        db_conn_set_incarnation(persister->db, persister->store.stored.incarnation);
         if (persister->phase == PERSISTER_APPENDING) {
-                db_conn_set_incarnation(persister->db, persister->store.stored.incarnation);
                 step(persister, PERSISTER_APPENDED);
                 return;
         }
@@ -423,6 +432,7 @@ take_incarnation(struct persister *persister)
                 outlet_ready(persister);
                 return false;
         }
+        expect_incarnation(persister, rehydrate->incarnation);
         store_take_incarnation(&persister->store, rehydrate->incarnation);
         return true;
 }

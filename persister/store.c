@@ -320,7 +320,9 @@ form_substitute(struct store *store)
         flying->count = kept;
         flying->marks_count = 0; /* the worker knows nothing of this */
         store->flying_done = 0;
-        form(store, kept, store->stored.incarnation);
+        /* Its writer, who decided otherwise, is fenced in the same transaction: he may not learn from an acknowledgement that these
+         * numbers are stored, should we end before we have refused his batch. */
+        form(store, kept, store->stored.incarnation + 1);
 }
 
 /* Incarnations. */

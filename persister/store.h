@@ -8,7 +8,8 @@
  * store_resolve() says which: stored (acknowledge), not stored (write again), or something else (reload).
  *
  * Contents that the database refuses for good: the replica is reloaded and the batch's signals are stored one by one; the
- * one that is refused is stored as blocked, store_refused, in its place; then the worker must rehydrate. */
+ * one that is refused is stored as blocked, store_refused, in its place and as a newer incarnation's; then the worker must
+ * rehydrate. */
 #ifndef PM_PERSISTER_STORE_H
 #define PM_PERSISTER_STORE_H
 

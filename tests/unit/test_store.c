@@ -488,6 +488,7 @@ START_TEST(a_refused_signal_is_found_and_recorded)
         ck_assert(store_pump(&store));
         answer();
         ck_assert_uint_eq(fake.row.last_seq, 3);
+        ck_assert_uint_eq(fake.row.incarnation, 6); /* its writer is fenced */
         ck_assert_uint_eq(refused_seq, 3);
         ck_assert(!refused_reload);
         ck_assert(store_is_empty(&store)); /* what came after it is the worker's to forget */
