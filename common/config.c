@@ -1,6 +1,5 @@
 #include "common/config.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -92,15 +91,6 @@ config_set(struct config *config, const char *assignment, char error[CONFIG_ERRO
 
 /* Rules between keys. */
 
-static bool
-is_name(const char *text, const char *further)
-{
-        for (; *text != '\0'; text++)
-                if (!isalnum((unsigned char)*text) && strchr(further, *text) == NULL)
-                        return false;
-        return true;
-}
-
 /* Every name that is made in run_dir, sockets first. */
 static enum config_status
 check_folders(const struct config *config, char error[CONFIG_ERROR_SIZE])
@@ -119,80 +109,14 @@ check_folders(const struct config *config, char error[CONFIG_ERROR_SIZE])
         return CONFIG_OK;
 }
 
-static bool
-is_address(const char *text, size_t size, int *bits_max)
-{
-        char copy[INET6_ADDRSTRLEN + 1];
-        unsigned char bytes[sizeof(struct in6_addr)];
-        if (size >= sizeof copy)
-                return false;
-        memcpy(copy, text, size);
-        copy[size] = '\0';
-        *bits_max = strchr(copy, ':') != NULL ? 128 : 32;
-        return inet_pton(*bits_max == 128 ? AF_INET6 : AF_INET, copy, bytes) == 1;
-}
-
-static bool
-is_number_to(const char *text, size_t size, int max)
-{
-        int value = 0;
-        for (size_t i = 0; i < size; i++) {
-                if (!isdigit((unsigned char)text[i]) || size > 5)
-                        return false;
-                value = value * 10 + (text[i] - '0');
-        }
-        return size > 0 && value <= max;
-}
-
-static enum config_status
-check_listen(const struct config *config, char error[CONFIG_ERROR_SIZE])
-{
-        const char *text = config->listen;
-        const char *colon = strrchr(text, ':');
-        int bits;
-        bool is_good = colon != NULL && is_number_to(colon + 1, strlen(colon + 1), 65535) && strspn(colon + 1, "0") < strlen(colon + 1);
-        if (is_good && text[0] == '[')
-                is_good = colon > text + 1 && colon[-1] == ']' && is_address(text + 1, (size_t)(colon - text) - 2, &bits) && bits == 128;
-        else if (is_good)
-                is_good = is_address(text, (size_t)(colon - text), &bits) && bits == 32;
-        return is_good ? CONFIG_OK : INVALID("http.listen: must be ADDRESS:PORT like 127.0.0.1:5000 or [::1]:5000, not \"%s\"", text);
-}
-
-static enum config_status
-check_allow(const struct config *config, char error[CONFIG_ERROR_SIZE])
-{
-        const char *at = config->allow;
-        for (;;) {
-                at += strspn(at, ", \t");
-                size_t size = strcspn(at, ", \t");
-                if (size == 0)
-                        return CONFIG_OK;
-                const char *slash = memchr(at, '/', size);
-                size_t address_size = slash != NULL ? (size_t)(slash - at) : size;
-                int bits;
-                if (!is_address(at, address_size, &bits) || (slash != NULL && !is_number_to(slash + 1, size - address_size - 1, bits)))
-                        return INVALID("http.allow: \"%.*s\" is no address and no CIDR like 10.0.0.0/8 or fd00::/8",
-                                       (int)(size < 64 ? size : 64), at);
-                at += size;
-        }
-}
-
 enum config_status
 config_check(const struct config *config, char error[CONFIG_ERROR_SIZE])
 {
         char problem[CONFIG_PROBLEM_SIZE];
         error[0] = '\0';
         enum config_status status = check_folders(config, error);
-        if (status == CONFIG_OK)
-                status = check_listen(config, error);
-        if (status == CONFIG_OK)
-                status = check_allow(config, error);
         if (status != CONFIG_OK)
                 return status;
-        if (!is_name(config->name, "_-."))
-                return INVALID("instance.name: letters, digits, _, - and . are possible, not \"%s\"", config->name);
-        if (!is_name(config->user, "_-.") || config->user[0] == '-')
-                return INVALID("instance.user: \"%s\" is no user's name", config->user);
         if (config->watchdog_ms < 3 * config->heartbeat_ms)
                 return INVALID(
                         "supervision.watchdog_ms: %lld is less than three times supervision.heartbeat_ms (%lld); one late heartbeat would "

@@ -83,7 +83,8 @@ PM_MUST_CHECK enum config_status config_set(struct config *config, const char *a
 PM_MUST_CHECK enum config_status config_check(const struct config *config, char error[CONFIG_ERROR_SIZE]);
 /* What must hold beside that before the webhook is served: a secret, or the word that none is wanted. */
 PM_MUST_CHECK enum config_status config_check_serve(const struct config *config, char error[CONFIG_ERROR_SIZE]);
-/* Writes every key as a file that config_load reads back to the same. No secret is in it. */
+/* Writes every key, and of instruments what differs from the built-in, as a file that config_load reads back to the same.
+ * No secret is in it. */
 PM_MUST_CHECK enum config_status config_write(const struct config *config, FILE *out);
 
 /* For help texts and the sample's test: row i, false when there are no more. */

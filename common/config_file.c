@@ -33,13 +33,18 @@ struct reading {
         char *error;
 };
 
+/* Of section.key or, without a key, the line as a whole. */
 static void
-refuse(struct reading *reading, enum config_status status, const char *place, const char *problem)
+refuse(struct reading *reading, enum config_status status, const char *section, const char *key, const char *problem)
 {
         if (reading->status != CONFIG_OK)
                 return;
-        reading->status = config_say(reading->error, CONFIG_ERROR_SIZE, status, "%s:%d: %s%s%s", reading->path, reading->line_no, place,
-                                     place[0] != '\0' ? ": " : "", problem);
+        if (key != NULL)
+                reading->status = config_say(reading->error, CONFIG_ERROR_SIZE, status, "%s:%d: %.50s.%.60s: %s", reading->path,
+                                             reading->line_no, section, key, problem);
+        else
+                reading->status =
+                        config_say(reading->error, CONFIG_ERROR_SIZE, status, "%s:%d: %s", reading->path, reading->line_no, problem);
 }
 
 /* inih reads lines through this, so that we count them. It takes an indented line as a continuation of the one above, which is hardly ever
@@ -53,14 +58,14 @@ read_line(char *out, int out_size, void *owner)
         ssize_t got = getline(&reading->line, &reading->line_capacity, reading->file);
         if (got < 0) {
                 if (ferror(reading->file))
-                        refuse(reading, CONFIG_UNREADABLE, "", strerror(errno));
+                        refuse(reading, CONFIG_UNREADABLE, NULL, NULL, strerror(errno));
                 return NULL;
         }
         reading->line_no++;
         size_t size = (size_t)got;
         const char *start = reading->line;
         if (memchr(start, '\0', size) != NULL) {
-                refuse(reading, CONFIG_INVALID, "", "the line holds a NUL byte; this is no text file");
+                refuse(reading, CONFIG_INVALID, NULL, NULL, "the line holds a NUL byte; this is no text file");
                 return NULL;
         }
         while (*start == ' ' || *start == '\t') {
@@ -73,7 +78,7 @@ read_line(char *out, int out_size, void *owner)
                 if (*start != '#' && *start != ';') {
                         char problem[64];
                         snprintf(problem, sizeof problem, "the line is longer than %d bytes", out_size - 3);
-                        refuse(reading, CONFIG_INVALID, "", problem);
+                        refuse(reading, CONFIG_INVALID, NULL, NULL, problem);
                         return NULL;
                 }
                 size = 1; /* a comment, however long */
@@ -101,7 +106,7 @@ list_known(const char *section, char out[CONFIG_PROBLEM_SIZE])
 }
 
 static void
-refuse_unknown(struct reading *reading, const char *place, const char *section)
+refuse_unknown(struct reading *reading, const char *section, const char *key)
 {
         char known[CONFIG_PROBLEM_SIZE];
         char problem[CONFIG_PROBLEM_SIZE];
@@ -112,16 +117,16 @@ refuse_unknown(struct reading *reading, const char *place, const char *section)
                 list_known(NULL, known);
                 snprintf(problem, sizeof problem, "there is no such section; there are %.200s and instrument NAME", known);
         }
-        refuse(reading, CONFIG_INVALID, place, problem);
+        refuse(reading, CONFIG_INVALID, section, key, problem);
 }
 
 static bool
-is_repeated(struct reading *reading, const char *place, int *line_no)
+is_repeated(struct reading *reading, const char *section, const char *key, int *line_no)
 {
         if (*line_no != 0) {
                 char problem[CONFIG_PROBLEM_SIZE];
                 snprintf(problem, sizeof problem, "is given twice; line %d has it already", *line_no);
-                refuse(reading, CONFIG_INVALID, place, problem);
+                refuse(reading, CONFIG_INVALID, section, key, problem);
                 return true;
         }
         *line_no = reading->line_no;
@@ -147,16 +152,16 @@ follow_instruments(struct reading *reading)
 }
 
 static void
-take_instrument(struct reading *reading, const char *place, const char *section, const char *key, const char *value)
+take_instrument(struct reading *reading, const char *section, const char *key, const char *value)
 {
-        char problem[CONFIG_PROBLEM_SIZE] = "out of memory";
+        char problem[CONFIG_PROBLEM_SIZE];
         enum config_status status = CONFIG_OK;
         if (strcmp(reading->section, section) != 0) {
                 const char *name = section + strlen(CONFIG_INSTRUMENT_PREFIX);
                 name += strspn(name, " \t");
                 status = config_instrument_open(reading->config, &reading->index, name, &reading->position, problem);
-                if (status == CONFIG_OK)
-                        status = follow_instruments(reading);
+                if (status == CONFIG_OK && follow_instruments(reading) != CONFIG_OK)
+                        status = config_say(problem, sizeof problem, CONFIG_UNREADABLE, "out of memory");
                 snprintf(reading->section, sizeof reading->section, "%s", section);
         }
         size_t key_no = config_instrument_key_of(key);
@@ -165,12 +170,12 @@ take_instrument(struct reading *reading, const char *place, const char *section,
                                     "there is no such key; an instrument has lot_size, point_value, margin_per_lot, initial_risk_percent, "
                                     "ongoing_risk_percent, initial_vol_percent, ongoing_vol_percent, initial_atr_multiple, "
                                     "trailing_atr_multiple, max_pyramids, tick, standin_atr");
-        if (status == CONFIG_OK && is_repeated(reading, place, &reading->lines_of_instruments[reading->position][key_no]))
+        if (status == CONFIG_OK && is_repeated(reading, section, key, &reading->lines_of_instruments[reading->position][key_no]))
                 return;
         if (status == CONFIG_OK)
                 status = config_instrument_parse(&reading->config->instruments[reading->position], key_no, value, problem);
         if (status != CONFIG_OK)
-                refuse(reading, status, place, problem);
+                refuse(reading, status, section, key, problem);
 }
 
 /* One "key = value" of inih's. 0 tells it that the line was bad. */
@@ -178,22 +183,20 @@ static int
 on_value(void *owner, const char *section, const char *key, const char *value)
 {
         struct reading *reading = owner;
-        char place[2 * CONFIG_SECTION_SIZE];
         char problem[CONFIG_PROBLEM_SIZE];
         if (reading->status != CONFIG_OK)
                 return 0;
-        snprintf(place, sizeof place, "%.50s.%.60s", section, key);
         if (strncmp(section, CONFIG_INSTRUMENT_PREFIX, strlen(CONFIG_INSTRUMENT_PREFIX)) == 0) {
-                take_instrument(reading, place, section, key, value);
+                take_instrument(reading, section, key, value);
                 return reading->status == CONFIG_OK;
         }
         const struct config_row *row = config_table_find(section, key);
         if (row == NULL) {
-                refuse_unknown(reading, place, section);
-        } else if (!is_repeated(reading, place, &reading->lines_of_rows[row - config_table])) {
+                refuse_unknown(reading, section, key);
+        } else if (!is_repeated(reading, section, key, &reading->lines_of_rows[row - config_table])) {
                 enum config_status status = config_table_parse(reading->config, row, value, reading->folder, problem);
                 if (status != CONFIG_OK)
-                        refuse(reading, status, place, problem);
+                        refuse(reading, status, section, key, problem);
         }
         return reading->status == CONFIG_OK;
 }
@@ -230,9 +233,9 @@ parse(struct reading *reading)
         if (bad_line_no > 0 && (reading->status == CONFIG_OK || bad_line_no < reading->line_no)) {
                 reading->status = CONFIG_OK;
                 reading->line_no = bad_line_no;
-                refuse(reading, CONFIG_INVALID, "", "a line must be \"key = value\", \"[section]\", or a comment after #");
+                refuse(reading, CONFIG_INVALID, NULL, NULL, "a line must be \"key = value\", \"[section]\", or a comment after #");
         } else if (bad_line_no < 0) {
-                refuse(reading, CONFIG_UNREADABLE, "", "out of memory");
+                refuse(reading, CONFIG_UNREADABLE, NULL, NULL, "out of memory");
         }
 }
 
@@ -250,7 +253,7 @@ config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZ
         reading.lines_of_rows = calloc(config_table_count, sizeof *reading.lines_of_rows);
         if (reading.lines_of_rows == NULL || config_index_build(&reading.index, config) != CONFIG_OK ||
             follow_instruments(&reading) != CONFIG_OK)
-                refuse(&reading, CONFIG_UNREADABLE, "", "out of memory");
+                refuse(&reading, CONFIG_UNREADABLE, NULL, NULL, "out of memory");
         else
                 parse(&reading);
         free(reading.lines_of_instruments);
@@ -259,6 +262,27 @@ config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZ
         free(reading.line);
         fclose(reading.file);
         return reading.status;
+}
+
+/* What differs from the base alone: children read this at every restart, and there may be 20,000. */
+static void
+write_instrument(const struct instrument *instrument, FILE *out)
+{
+        struct instrument base;
+        bool has_section = false;
+        config_instrument_base(instrument->name, &base);
+        for (size_t i = 0; i < CONFIG_INSTRUMENT_KEYS_COUNT; i++) {
+                char value[CONFIG_VALUE_SIZE];
+                char value_base[CONFIG_VALUE_SIZE];
+                config_instrument_format(instrument, i, value);
+                config_instrument_format(&base, i, value_base);
+                if (strcmp(value, value_base) == 0)
+                        continue;
+                if (!has_section)
+                        fprintf(out, "\n[" CONFIG_INSTRUMENT_PREFIX "%s]\n", instrument->name);
+                has_section = true;
+                fprintf(out, "%s = %s\n", config_instrument_keys[i].key, value);
+        }
 }
 
 enum config_status
@@ -275,13 +299,7 @@ config_write(const struct config *config, FILE *out)
                 config_table_format(config, row, value);
                 fprintf(out, "%s = %s\n", row->key, value);
         }
-        for (uint32_t i = 0; i < config->instruments_count; i++) {
-                const struct instrument *instrument = &config->instruments[i];
-                fprintf(out, "\n[" CONFIG_INSTRUMENT_PREFIX "%s]\n", instrument->name);
-                for (size_t k = 0; k < CONFIG_INSTRUMENT_KEYS_COUNT; k++) {
-                        config_instrument_format(instrument, k, value);
-                        fprintf(out, "%s = %s\n", config_instrument_keys[k].key, value);
-                }
-        }
+        for (uint32_t i = 0; i < config->instruments_count; i++)
+                write_instrument(&config->instruments[i], out);
         return fflush(out) == 0 && !ferror(out) ? CONFIG_OK : CONFIG_UNREADABLE;
 }

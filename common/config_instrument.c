@@ -129,6 +129,18 @@ config_instrument_defaults(struct config *config)
         return status;
 }
 
+void
+config_instrument_base(const char name[PM_INSTRUMENT_NAME_SIZE], struct instrument *base)
+{
+        *base = (struct instrument){0};
+        memcpy(base->name, name, sizeof base->name);
+        for (size_t i = 0; i < CONFIG_INSTRUMENT_KEYS_COUNT; i++)
+                *member_of(base, i) = config_instrument_keys[i].value_new;
+        for (size_t i = 0; i < instrument_defaults_count; i++)
+                if (memcmp(instrument_defaults[i].name, name, sizeof base->name) == 0)
+                        *base = instrument_defaults[i];
+}
+
 /* Upper case, padded with zeros. */
 static enum config_status
 canonical_name(const char *name, char out[PM_INSTRUMENT_NAME_SIZE], char problem[CONFIG_PROBLEM_SIZE])
@@ -166,8 +178,9 @@ config_instrument_open(struct config *config, struct config_index *index, const 
                 return CONFIG_OK;
         if (config->instruments_count == PM_INSTRUMENTS_MAX)
                 return INVALID("there are more than %d instruments", PM_INSTRUMENTS_MAX);
-        for (size_t i = 0; i < CONFIG_INSTRUMENT_KEYS_COUNT; i++)
-                *member_of(&instrument, i) = config_instrument_keys[i].value_new;
+        char canonical[PM_INSTRUMENT_NAME_SIZE];
+        memcpy(canonical, instrument.name, sizeof canonical);
+        config_instrument_base(canonical, &instrument);
         if (append(config, &instrument) != CONFIG_OK)
                 return config_say(problem, CONFIG_PROBLEM_SIZE, CONFIG_UNREADABLE, "out of memory");
         *position = config->instruments_count - 1;

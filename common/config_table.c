@@ -1,5 +1,6 @@
 #include "common/config_table.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@ static const char *const mode_names[] = {[DATABASE_EMBEDDED] = "embedded", [DATA
 
 /* clang-format off: a table reads in columns. */
 const struct config_row config_table[] = {
-        {"instance", "name", CONFIG_TEXT, TEXT_AT(name), "main", 1, 48, NULL, START,
+        {"instance", "name", CONFIG_NAME, TEXT_AT(name), "main", 1, 48, NULL, START,
          "name of this portfolio in logs, in status and at the database server (application_name)"},
         {"instance", "run_dir", CONFIG_PATH, TEXT_AT(run_dir), "/run/pm-supervisor", 1, 0, NULL, START,
          "sockets, locks and the pid file; made with mode 0700"},
@@ -30,14 +31,14 @@ const struct config_row config_table[] = {
         {"instance", "log_file", CONFIG_PATH, TEXT_AT(log_file), "", 0, 0, NULL, START,
          "log file; empty: /var/log/pm-supervisor/portfolio_manager.log, or state_dir/portfolio_manager.log when state_dir was moved"},
         {"instance", "log_level", CONFIG_CHOICE, AT(log_level), 0, "info", 0, 0, level_names, RELOAD, "debug, info, warning or error"},
-        {"instance", "user", CONFIG_TEXT, TEXT_AT(user), "", 0, 0, NULL, START,
+        {"instance", "user", CONFIG_NAME, TEXT_AT(user), "", 0, 0, NULL, START,
          "when started by root: the user that the worker, the persister and the embedded database run as; empty: root"},
 
-        {"http", "listen", CONFIG_TEXT, TEXT_AT(listen), "127.0.0.1:5000", 1, 0, NULL, START,
+        {"http", "listen", CONFIG_LISTEN, TEXT_AT(listen), "127.0.0.1:5000", 1, 0, NULL, START,
          "address and port of the webhook: 127.0.0.1:5000, 0.0.0.0:80, [::1]:5000"},
         {"http", "secret_file", CONFIG_PATH, TEXT_AT(secret_file), "", 0, 0, NULL, START,
          "file with the webhook's shared secret, mode 0600; senders put it into the field \"secret\" or the header X-PM-Secret"},
-        {"http", "allow", CONFIG_TEXT, TEXT_AT(allow), "", 0, 0, NULL, START,
+        {"http", "allow", CONFIG_CIDRS, TEXT_AT(allow), "", 0, 0, NULL, START,
          "sources that may send, as addresses or CIDRs with spaces or commas between; empty: every source"},
         {"http", "allow_unauthenticated", CONFIG_BOOL, AT(allow_unauthenticated), 0, "no", 0, 0, NULL, START,
          "yes: serve without a secret; anybody who reaches the port can trade"},
@@ -175,12 +176,92 @@ is_writable_text(const char *value)
         return true;
 }
 
+static bool
+is_address(const char *text, size_t size, int *bits_max)
+{
+        char copy[INET6_ADDRSTRLEN + 1];
+        unsigned char bytes[sizeof(struct in6_addr)];
+        if (size >= sizeof copy)
+                return false;
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+        *bits_max = strchr(copy, ':') != NULL ? 128 : 32;
+        return inet_pton(*bits_max == 128 ? AF_INET6 : AF_INET, copy, bytes) == 1;
+}
+
+static bool
+is_number_to(const char *text, size_t size, int max)
+{
+        int value = 0;
+        for (size_t i = 0; i < size; i++) {
+                if (!isdigit((unsigned char)text[i]) || size > 5)
+                        return false;
+                value = value * 10 + (text[i] - '0');
+        }
+        return size > 0 && value <= max;
+}
+
+static enum config_status
+check_listen(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+        const char *colon = strrchr(text, ':');
+        int bits;
+        bool is_good = colon != NULL && is_number_to(colon + 1, strlen(colon + 1), 65535) && strspn(colon + 1, "0") < strlen(colon + 1);
+        if (is_good && text[0] == '[')
+                is_good = colon > text + 1 && colon[-1] == ']' && is_address(text + 1, (size_t)(colon - text) - 2, &bits) && bits == 128;
+        else if (is_good)
+                is_good = is_address(text, (size_t)(colon - text), &bits) && bits == 32;
+        return is_good ? CONFIG_OK : INVALID("must be ADDRESS:PORT like 127.0.0.1:5000 or [::1]:5000, not \"%.64s\"", text);
+}
+
+static enum config_status
+check_cidrs(const char *at, char problem[CONFIG_PROBLEM_SIZE])
+{
+        for (;;) {
+                at += strspn(at, ", \t");
+                size_t size = strcspn(at, ", \t");
+                if (size == 0)
+                        return CONFIG_OK;
+                const char *slash = memchr(at, '/', size);
+                size_t address_size = slash != NULL ? (size_t)(slash - at) : size;
+                int bits;
+                if (!is_address(at, address_size, &bits) || (slash != NULL && !is_number_to(slash + 1, size - address_size - 1, bits)))
+                        return INVALID("\"%.*s\" is no address and no CIDR like 10.0.0.0/8 or fd00::/8", (int)(size < 64 ? size : 64), at);
+                at += size;
+        }
+}
+
+static enum config_status
+check_name(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+        bool is_good = text[0] != '-';
+        for (const char *c = text; *c != '\0' && is_good; c++)
+                is_good = isalnum((unsigned char)*c) || strchr("_-.", *c) != NULL;
+        return is_good ? CONFIG_OK : INVALID("must be letters, digits, _, - and ., and not begin with -, not \"%.64s\"", text);
+}
+
+/* What a text must look like, beside its length. */
+static enum config_status
+check_shape(const struct config_row *row, const char *value, char problem[CONFIG_PROBLEM_SIZE])
+{
+        if (!is_writable_text(value))
+                return INVALID("must not begin or end with a space, begin with ;, hold a space and ; together, or control characters");
+        if (row->type == CONFIG_LISTEN && value[0] != '\0')
+                return check_listen(value, problem);
+        if (row->type == CONFIG_CIDRS)
+                return check_cidrs(value, problem);
+        if (row->type == CONFIG_NAME)
+                return check_name(value, problem);
+        return CONFIG_OK;
+}
+
 static enum config_status
 parse_text(const struct config_row *row, const char *value, const char *folder, char *out, char problem[CONFIG_PROBLEM_SIZE])
 {
         char whole[2 * CONFIG_VALUE_SIZE];
-        if (!is_writable_text(value))
-                return INVALID("must not begin or end with a space, begin with ;, hold a space and ; together, or control characters");
+        enum config_status status = check_shape(row, value, problem);
+        if (status != CONFIG_OK)
+                return status;
         bool is_relative = row->type == CONFIG_PATH && value[0] != '/' && value[0] != '\0';
         while (is_relative && strncmp(value, "./", 2) == 0)
                 value += 2;
@@ -205,6 +286,9 @@ config_table_parse(struct config *config, const struct config_row *row, const ch
         case CONFIG_BOOL: return parse_bool(value, at, problem);
         case CONFIG_AMOUNT: return parse_amount(row, value, at, problem);
         case CONFIG_TEXT:
+        case CONFIG_LISTEN:
+        case CONFIG_CIDRS:
+        case CONFIG_NAME:
         case CONFIG_PATH: return parse_text(row, value, folder, at, problem);
         case CONFIG_CHOICE: return parse_choice(row, value, at, problem);
         }
@@ -220,6 +304,9 @@ config_table_format(const struct config *config, const struct config_row *row, c
         case CONFIG_BOOL: snprintf(out, CONFIG_VALUE_SIZE, "%s", *(const bool *)at ? "yes" : "no"); return;
         case CONFIG_AMOUNT: fixed_format_short(*(const int64_t *)at, out); return;
         case CONFIG_TEXT:
+        case CONFIG_LISTEN:
+        case CONFIG_CIDRS:
+        case CONFIG_NAME:
         case CONFIG_PATH: snprintf(out, CONFIG_VALUE_SIZE, "%s", (const char *)at); return;
         case CONFIG_CHOICE: snprintf(out, CONFIG_VALUE_SIZE, "%s", row->names[*(const int64_t *)at]); return;
         }

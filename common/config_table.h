@@ -22,6 +22,9 @@ enum config_type {
         CONFIG_AMOUNT, /* decimal, micro-units */
         CONFIG_TEXT,
         CONFIG_PATH,   /* becomes absolute */
+        CONFIG_LISTEN, /* ADDRESS:PORT */
+        CONFIG_CIDRS,  /* addresses and CIDRs */
+        CONFIG_NAME,   /* letters, digits, _, - and . */
         CONFIG_CHOICE, /* one of names; its index */
 };
 
@@ -86,6 +89,8 @@ PM_MUST_CHECK enum config_status config_instrument_parse(struct instrument *inst
 void config_instrument_format(const struct instrument *instrument, size_t key_no, char out[CONFIG_VALUE_SIZE]);
 /* Every constant is there; problem names the section and key. */
 PM_MUST_CHECK enum config_status config_instrument_check(const struct instrument *instrument, char problem[CONFIG_PROBLEM_SIZE]);
+/* What an instrument of this name is before a section says otherwise: one of the shipped, or value_new of every key. */
+void config_instrument_base(const char name[PM_INSTRUMENT_NAME_SIZE], struct instrument *base);
 /* The shipped four. CONFIG_UNREADABLE: no memory. */
 PM_MUST_CHECK enum config_status config_instrument_defaults(struct config *config);
 
