@@ -115,11 +115,12 @@ serve(int argc, char **argv)
 {
         struct persister_options options = {.started_us = clock_monotonic_us()};
         struct arguments arguments;
-        struct config config;
-        struct config_conninfo conninfo;
         char error[CONFIG_ERROR_SIZE];
         char quoted[2 * CONFIG_ERROR_SIZE];
-        static struct persister persister; /* large: the rows of a transaction */
+        /* Not on the stack: large, and still there when a failure ends the process without tidying up. */
+        static struct config config;
+        static struct config_conninfo conninfo;
+        static struct persister persister;
 
         log_init("persister", LOG_INFO);
         prepare_signals();
