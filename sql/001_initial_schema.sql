@@ -16,8 +16,8 @@ CREATE TABLE schema_migrations (
     applied_at          timestamptz NOT NULL DEFAULT now()
 );
 
--- The words of the program's enums. As domains: the CHECK of a column is read from its text by every statement that writes, which for these
--- lists takes longer than writing; that of a domain is kept by the session.
+-- What columns may hold. As domains: the CHECK of a column is read from its text by every statement that writes, which takes longer than
+-- writing the row; that of a domain is kept by the session. The lists are the words of the program's enums.
 CREATE DOMAIN event_kind AS text CHECK (VALUE IN (
     'PORTFOLIO_CREATED', 'PORTFOLIO_RESET', 'PORTFOLIO_ADJUSTED', 'CAPITAL', 'PAUSE', 'SIGNAL',
     'POSITION_OPENED', 'POSITION_TRAILED', 'POSITION_CLOSED', 'TICK', 'KEPT_EVICTED', 'PROBE',
@@ -34,13 +34,17 @@ CREATE DOMAIN signal_reason AS text CHECK (VALUE IN (
 CREATE DOMAIN entry_limiter AS text CHECK (VALUE IN ('', 'risk', 'margin', 'geometric', 'risk_budget', 'invalid_risk'));
 CREATE DOMAIN position_status AS text CHECK (VALUE IN ('open', 'closed'));
 CREATE DOMAIN ledger_kind AS text CHECK (VALUE IN ('TRADING_PNL', 'DEPOSIT', 'WITHDRAW', 'RESET'));
-CREATE DOMAIN hex_digest AS text CHECK (VALUE ~ '^[0-9a-f]{32}$');
-CREATE DOMAIN hex_sha256 AS text CHECK (VALUE ~ '^[0-9a-f]{64}$');
+CREATE DOMAIN hex_digest AS text CHECK (octet_length(VALUE) = 32); -- 128 bits
+CREATE DOMAIN hex_sha256 AS text CHECK (octet_length(VALUE) = 64);
+CREATE DOMAIN layer_of_position AS smallint CHECK (VALUE BETWEEN 1 AND 6);
+CREATE DOMAIN layer_of_signal AS smallint CHECK (VALUE BETWEEN 0 AND 6); -- 0: ALL
+CREATE DOMAIN positive AS bigint CHECK (VALUE > 0);
+CREATE DOMAIN only_one AS integer CHECK (VALUE = 1);
 
 -- The facts. kind and payload are those of common/event.h; more: the next event belongs to the same signal.
 CREATE TABLE portfolio_events (
-    seq         bigint PRIMARY KEY CHECK (seq > 0),
-    incarnation bigint NOT NULL CHECK (incarnation > 0),
+    seq         positive PRIMARY KEY,
+    incarnation positive NOT NULL,
     kind        event_kind NOT NULL,
     more        boolean NOT NULL,
     at          timestamptz NOT NULL,
@@ -50,7 +54,7 @@ CREATE INDEX portfolio_events_probes ON portfolio_events (seq) WHERE kind IN ('P
 
 -- The portfolio as a whole: one row. last_seq moves by compare-and-set; an incarnation older than the stored one is refused.
 CREATE TABLE portfolio_state (
-    id                      integer PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    id                      only_one PRIMARY KEY DEFAULT 1,
     initial_capital         numeric(20,6) NOT NULL,
     closed_equity           numeric(20,6) NOT NULL,
     equity_high             numeric(20,6) NOT NULL,
@@ -75,10 +79,10 @@ CREATE TABLE portfolio_positions (
     position_no       bigint PRIMARY KEY,
     position_id       text NOT NULL,                    -- GOLD_MINI_Long_1
     instrument        text NOT NULL,
-    layer             smallint NOT NULL CHECK (layer BETWEEN 1 AND 6),
+    layer             layer_of_position NOT NULL,
     is_base_position  boolean NOT NULL,
     status            position_status NOT NULL,
-    lots              bigint NOT NULL CHECK (lots > 0),
+    lots              positive NOT NULL,
     quantity          bigint NOT NULL,                  -- lots x lot_size
     entry_timestamp   timestamptz NOT NULL,
     entry_price       numeric(20,6) NOT NULL,
@@ -122,7 +126,7 @@ CREATE TABLE signal_log (
     instrument       text NOT NULL,
     signal_type      signal_kind NOT NULL,
     position         text NOT NULL,                     -- Long_1 … Long_6, ALL
-    layer            smallint NOT NULL CHECK (layer BETWEEN 0 AND 6),
+    layer            layer_of_signal NOT NULL,
     signal_timestamp timestamptz NOT NULL,
     arrived_at       timestamptz NOT NULL,
     outcome          signal_outcome NOT NULL,
@@ -195,27 +199,26 @@ CREATE TABLE portfolio_edits (
 );
 CREATE INDEX portfolio_edits_unhandled ON portfolio_edits (id) WHERE handled_seq IS NULL;
 
--- The table of edits is named through the trigger's own schema: whoever edits may have another search path.
+-- The table of edits is named through the trigger's own schema: whoever edits may have another search path. Who writes is asked by the
+-- triggers themselves, so that the persister's own writes do not pay for a call.
 CREATE FUNCTION note_portfolio_edit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('application_name') NOT LIKE 'pm-persister/%' THEN
-        EXECUTE format('INSERT INTO %I.portfolio_edits (table_name, operation, application_name) VALUES ($1, $2, $3)', TG_TABLE_SCHEMA)
-            USING TG_TABLE_NAME, TG_OP, current_setting('application_name');
-    END IF;
+    EXECUTE format('INSERT INTO %I.portfolio_edits (table_name, operation, application_name) VALUES ($1, $2, $3)', TG_TABLE_SCHEMA)
+        USING TG_TABLE_NAME, TG_OP, current_setting('application_name');
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER note_edit AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON portfolio_state
-    FOR EACH STATEMENT EXECUTE FUNCTION note_portfolio_edit();
+    FOR EACH STATEMENT WHEN (current_setting('application_name') NOT LIKE 'pm-persister/%') EXECUTE FUNCTION note_portfolio_edit();
 CREATE TRIGGER note_edit AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON portfolio_positions
-    FOR EACH STATEMENT EXECUTE FUNCTION note_portfolio_edit();
+    FOR EACH STATEMENT WHEN (current_setting('application_name') NOT LIKE 'pm-persister/%') EXECUTE FUNCTION note_portfolio_edit();
 CREATE TRIGGER note_edit AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pyramiding_state
-    FOR EACH STATEMENT EXECUTE FUNCTION note_portfolio_edit();
+    FOR EACH STATEMENT WHEN (current_setting('application_name') NOT LIKE 'pm-persister/%') EXECUTE FUNCTION note_portfolio_edit();
 CREATE TRIGGER note_edit AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON signal_log
-    FOR EACH STATEMENT EXECUTE FUNCTION note_portfolio_edit();
+    FOR EACH STATEMENT WHEN (current_setting('application_name') NOT LIKE 'pm-persister/%') EXECUTE FUNCTION note_portfolio_edit();
 CREATE TRIGGER note_edit AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON equity_ledger
-    FOR EACH STATEMENT EXECUTE FUNCTION note_portfolio_edit();
+    FOR EACH STATEMENT WHEN (current_setting('application_name') NOT LIKE 'pm-persister/%') EXECUTE FUNCTION note_portfolio_edit();
 
 -- Facts are not rewritten.
 CREATE FUNCTION refuse_rewriting() RETURNS trigger LANGUAGE plpgsql AS $$
