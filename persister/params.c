@@ -259,6 +259,16 @@ params_column(struct params *params, struct column *column)
         add(params, (const char *)column->data, (int)column->size, 1);
 }
 
+void
+params_element(struct params *params, const struct column *column)
+{
+        PM_ASSERT(column->count == 1);
+        if (column->has_null)
+                add(params, NULL, 0, 1);
+        else
+                add(params, (const char *)column->data + HEADER_SIZE + 4, (int)(column->size - HEADER_SIZE - 4), 1);
+}
+
 char *
 params_digest_text(struct digest digest, char text[PARAMS_DIGEST_SIZE])
 {

@@ -64,6 +64,8 @@ void params_digest(struct params *params, struct digest digest);
 void params_text(struct params *params, struct text text);        /* copied */
 void params_string(struct params *params, const char *text);      /* kept until the statement is sent; NULL is NULL */
 void params_column(struct params *params, struct column *column); /* finishes the array; kept until the statement is sent */
+/* The only element of a column of one, as a plain value; kept until the statement is sent. */
+void params_element(struct params *params, const struct column *column);
 
 #define PARAMS_DIGEST_SIZE 33
 /* 32 lower-case hex digits, high then low, as it stands in SQL and in logs. Returns text. */

@@ -285,8 +285,12 @@ make(struct rows *rows, enum rows_query query, const enum column_type *types, si
 static void
 push_columns(struct maker *maker, uint32_t from, uint32_t to)
 {
-        for (uint32_t i = from; i < to; i++)
-                params_column(maker->params, &maker->columns[i]);
+        for (uint32_t i = from; i < to; i++) {
+                if (maker->columns[i].count == 1)
+                        params_element(maker->params, &maker->columns[i]);
+                else
+                        params_column(maker->params, &maker->columns[i]);
+        }
 }
 
 static void
@@ -359,7 +363,8 @@ make_events(struct rows *rows, const struct batch *batch, uint64_t incarnation)
         push_columns(&maker, 1, countof(types));
 }
 
-static void
+/* Returns how many. */
+static uint32_t
 make_signals(struct rows *rows)
 {
         static const enum column_type types[] = {
@@ -391,7 +396,9 @@ make_signals(struct rows *rows)
                 column_add_text(column++, rows->json.data, rows->json.size);
                 column_add_text(column++, signal->payload.data, signal->payload.size);
         }
-        push_columns(&maker, 0, countof(types));
+        if (rows->signals_count > 0)
+                push_columns(&maker, 0, countof(types));
+        return rows->signals_count;
 }
 
 static void
@@ -536,7 +543,8 @@ make_instruments(struct rows *rows, const struct core *core)
         return maker.columns[0].count;
 }
 
-static void
+/* Returns how many. */
+static uint32_t
 make_ledger(struct rows *rows)
 {
         static const enum column_type types[] = {COLUMN_INT, COLUMN_TEXT, COLUMN_E6,   COLUMN_E6,
@@ -554,7 +562,9 @@ make_ledger(struct rows *rows)
                 column_add_text(&maker.columns[6], row->note.data, row->note.size);
                 column_add_time(&maker.columns[7], row->at_us);
         }
-        push_columns(&maker, 0, countof(types));
+        if (rows->ledger_count > 0)
+                push_columns(&maker, 0, countof(types));
+        return rows->ledger_count;
 }
 
 /* Appends a statement to the transaction. */
@@ -563,6 +573,19 @@ add_query(struct rows *rows, struct db_query *queries, uint32_t *count, enum sta
 {
         const struct params *params = statement_of(id)->params_count > 0 ? &rows->params[query] : NULL;
         queries[(*count)++] = (struct db_query){.statement = statement_of(id), .params = params};
+}
+
+/* The same for rows in columns: left out when there are none, the form for a single row when there is one. */
+static void
+add_rows_query(struct rows *rows, struct db_query *queries, uint32_t *count, enum statement_id many, enum rows_query query,
+               uint32_t rows_count)
+{
+        static_assert(STATEMENT_LEDGER_ROW_INSERT - STATEMENT_EVENT_INSERT == STATEMENT_LEDGER_INSERT - STATEMENT_EVENTS_INSERT,
+                      "the forms for one row stand in the order of those for many");
+        const enum statement_id one = (enum statement_id)(many - STATEMENT_EVENTS_INSERT + STATEMENT_EVENT_INSERT);
+
+        if (rows_count > 0)
+                add_query(rows, queries, count, rows_count == 1 ? one : many, query);
 }
 
 /* A portfolio that begins anew, or whose edits are recorded: what clears the tables before the batch's rows. */
@@ -599,23 +622,13 @@ rows_queries(struct rows *rows, const struct batch *batch, const struct core *co
         make_events(rows, batch, state->incarnation);
         add_query(rows, queries, &count, rows->created || rows->reset ? STATEMENT_STATE_CREATE : STATEMENT_STATE_MOVE, QUERY_STATE);
         add_clearing(rows, state, queries, &count);
-        add_query(rows, queries, &count, STATEMENT_EVENTS_INSERT, QUERY_EVENTS);
-        if (rows->signals_count > 0) {
-                make_signals(rows);
-                add_query(rows, queries, &count, STATEMENT_SIGNALS_UPSERT, QUERY_SIGNALS);
-        }
+        add_rows_query(rows, queries, &count, STATEMENT_EVENTS_INSERT, QUERY_EVENTS, batch->count);
+        add_rows_query(rows, queries, &count, STATEMENT_SIGNALS_UPSERT, QUERY_SIGNALS, make_signals(rows));
         /* Closing comes first: an id that is free again may be taken again in the same batch. */
-        if (make_close(rows) > 0)
-                add_query(rows, queries, &count, STATEMENT_POSITIONS_CLOSE, QUERY_CLOSE);
-        if (make_open(rows) > 0)
-                add_query(rows, queries, &count, STATEMENT_POSITIONS_OPEN, QUERY_OPEN);
-        if (make_trail(rows) > 0)
-                add_query(rows, queries, &count, STATEMENT_POSITIONS_TRAIL, QUERY_TRAIL);
-        if (make_instruments(rows, core) > 0)
-                add_query(rows, queries, &count, STATEMENT_INSTRUMENTS_UPSERT, QUERY_INSTRUMENTS);
-        if (rows->ledger_count > 0) {
-                make_ledger(rows);
-                add_query(rows, queries, &count, STATEMENT_LEDGER_INSERT, QUERY_LEDGER);
-        }
+        add_rows_query(rows, queries, &count, STATEMENT_POSITIONS_CLOSE, QUERY_CLOSE, make_close(rows));
+        add_rows_query(rows, queries, &count, STATEMENT_POSITIONS_OPEN, QUERY_OPEN, make_open(rows));
+        add_rows_query(rows, queries, &count, STATEMENT_POSITIONS_TRAIL, QUERY_TRAIL, make_trail(rows));
+        add_rows_query(rows, queries, &count, STATEMENT_INSTRUMENTS_UPSERT, QUERY_INSTRUMENTS, make_instruments(rows, core));
+        add_rows_query(rows, queries, &count, STATEMENT_LEDGER_INSERT, QUERY_LEDGER, make_ledger(rows));
         return count;
 }

@@ -17,6 +17,47 @@
 
 #define LOCK_KEY "hashtextextended('pm-supervisor ' || current_schema(), 0)"
 
+/* The parts that a statement for many rows and that for one have in common. */
+
+#define EVENTS_INTO "INSERT INTO portfolio_events (seq, incarnation, kind, more, at, payload)"
+
+#define SIGNALS_INTO                                                                                                                       \
+        "INSERT INTO signal_log (seq, fingerprint, instrument, signal_type, position, layer, signal_timestamp, arrived_at, outcome,"       \
+        " reason, kept_no, lots, limiter, price, pnl, figures, payload)"
+/* A signal that was kept has met its fate; a later one that was not does not take its row. */
+#define SIGNALS_CONFLICT                                                                                                                   \
+        " ON CONFLICT (fingerprint) DO UPDATE SET seq = excluded.seq, instrument = excluded.instrument,"                                   \
+        " signal_type = excluded.signal_type, position = excluded.position, layer = excluded.layer,"                                       \
+        " signal_timestamp = excluded.signal_timestamp, arrived_at = excluded.arrived_at, outcome = excluded.outcome,"                     \
+        " reason = excluded.reason, kept_no = excluded.kept_no, lots = excluded.lots, limiter = excluded.limiter,"                         \
+        " price = excluded.price, pnl = excluded.pnl, figures = excluded.figures, payload = excluded.payload"                              \
+        " WHERE signal_log.kept_no = 0 OR excluded.kept_no > 0"
+
+#define CLOSE_SET                                                                                                                          \
+        "WITH moved AS (UPDATE portfolio_positions AS p SET status = 'closed', realized_pnl = t.pnl,"                                      \
+        " exit_timestamp = t.exit_timestamp, exit_price = t.exit_price, exit_reason = t.exit_reason,"                                      \
+        " highest_close = t.highest_close, current_stop = t.current_stop, closed_seq = t.closed_seq, updated_at = now()"
+#define CLOSE_AS " AS t (position_no, pnl, exit_timestamp, exit_price, exit_reason, highest_close, current_stop, closed_seq)"
+#define TRAIL_SET                                                                                                                          \
+        "WITH moved AS (UPDATE portfolio_positions AS p SET highest_close = t.highest_close, current_stop = t.current_stop,"               \
+        " updated_at = now()"
+#define TRAIL_AS " AS t (position_no, highest_close, current_stop)"
+#define MOVE_OPEN " WHERE p.position_no = t.position_no AND p.status <> 'closed' RETURNING 1) "
+
+#define POSITIONS_INTO                                                                                                                     \
+        "INSERT INTO portfolio_positions (position_no, position_id, instrument, layer, is_base_position, status, lots, quantity,"          \
+        " entry_timestamp, entry_price, signal_price, initial_stop, current_stop, highest_close, atr, limiter, lot_size,"                  \
+        " point_value, margin_per_lot, trailing_atr_x10, standin_atr, realized_pnl, exit_timestamp, exit_price, exit_reason,"              \
+        " opened_seq, closed_seq)"
+
+#define INSTRUMENTS_INTO "INSERT INTO pyramiding_state (instrument, base_position_no, last_pyramid_price, tick_at, mark, marked_through_no)"
+#define INSTRUMENTS_CONFLICT                                                                                                               \
+        " ON CONFLICT (instrument) DO UPDATE SET base_position_no = excluded.base_position_no,"                                            \
+        " last_pyramid_price = excluded.last_pyramid_price, tick_at = excluded.tick_at, mark = excluded.mark,"                             \
+        " marked_through_no = excluded.marked_through_no, updated_at = now()"
+
+#define LEDGER_INTO "INSERT INTO equity_ledger (seq, kind, amount, equity_before, equity_after, position_no, note, created_at, total)"
+
 #define ROW(id, statement_name, count, statement_text) [id] = {.name = statement_name, .params_count = count, .text = statement_text}
 
 static const struct statement statement_table[STATEMENT_END] = {
@@ -61,24 +102,23 @@ static const struct statement statement_table[STATEMENT_END] = {
             "INSERT INTO leadership_history (instance_id, incarnation, hostname) VALUES ($1::text, $2::bigint, $3::text)"),
 
         ROW(STATEMENT_STATE_MOVE, "state_move", 17,
-            "WITH moved AS (UPDATE portfolio_state SET initial_capital = $3::numeric, closed_equity = $4::numeric, equity_high = "
-            "$5::numeric,"
-            " total_risk_amount = $6::numeric, total_risk_percent = $7::numeric, total_vol_amount = $8::numeric, margin_used = $9::numeric,"
+            "WITH moved AS (UPDATE portfolio_state SET initial_capital = $3::numeric, closed_equity = $4::numeric,"
+            " equity_high = $5::numeric, total_risk_amount = $6::numeric, total_risk_percent = $7::numeric, total_vol_amount = "
+            "$8::numeric, margin_used = $9::numeric,"
             " paused = $10::boolean, positions_opened = $11::bigint, kept_no = $12::bigint, evicted_through_kept_no = $13::bigint,"
             " horizon = $14::timestamptz, last_seq = $15::bigint, incarnation = $16::bigint, digest = $17::text, updated_at = now()"
             " WHERE id = 1 AND last_seq = $1::bigint AND incarnation = $2::bigint RETURNING 1) " MUST_MOVE_ONE),
 
         ROW(STATEMENT_STATE_CREATE, "state_create", 15,
             "INSERT INTO portfolio_state (id, initial_capital, closed_equity, equity_high, total_risk_amount, total_risk_percent,"
-            " total_vol_amount, margin_used, paused, positions_opened, kept_no, evicted_through_kept_no, horizon, last_seq, incarnation, "
-            "digest)"
-            " VALUES (1, $1::numeric, $2::numeric, $3::numeric, $4::numeric, $5::numeric, $6::numeric, $7::numeric, $8::boolean,"
+            " total_vol_amount, margin_used, paused, positions_opened, kept_no, evicted_through_kept_no, horizon, last_seq, incarnation,"
+            " digest) VALUES (1, $1::numeric, $2::numeric, $3::numeric, $4::numeric, $5::numeric, $6::numeric, $7::numeric, $8::boolean,"
             " $9::bigint, $10::bigint, $11::bigint, $12::timestamptz, $13::bigint, $14::bigint, $15::text)"),
 
         /* Begun anew: what still says open belongs to the portfolio before. */
         ROW(STATEMENT_POSITIONS_CLEAR, "positions_clear", 0,
-            "UPDATE portfolio_positions SET status = 'closed', exit_reason = 'PORTFOLIO_RESET', updated_at = now() WHERE status <> "
-            "'closed'"),
+            "UPDATE portfolio_positions SET status = 'closed', exit_reason = 'PORTFOLIO_RESET', updated_at = now()"
+            " WHERE status <> 'closed'"),
 
         ROW(STATEMENT_INSTRUMENTS_CLEAR, "instruments_clear", 0, "DELETE FROM pyramiding_state"),
 
@@ -91,67 +131,63 @@ static const struct statement statement_table[STATEMENT_END] = {
         ROW(STATEMENT_PROBLEM_CLEAR, "problem_clear", 0, "UPDATE portfolio_state SET problem = '' WHERE problem <> ''"),
 
         ROW(STATEMENT_EVENTS_INSERT, "events_insert", 6,
-            "INSERT INTO portfolio_events (seq, incarnation, kind, more, at, payload)"
-            " SELECT seq, $2::bigint, kind, more, at, payload::jsonb"
-            "   FROM unnest($1::bigint[], $3::text[], $4::boolean[], $5::timestamptz[], $6::text[]) AS t (seq, kind, more, at, payload)"),
+            EVENTS_INTO " SELECT seq, $2::bigint, kind, more, at, payload::jsonb"
+                        " FROM unnest($1::bigint[], $3::text[], $4::boolean[], $5::timestamptz[], $6::text[])"
+                        " AS t (seq, kind, more, at, payload)"),
+        ROW(STATEMENT_EVENT_INSERT, "event_insert", 6,
+            EVENTS_INTO " VALUES ($1::bigint, $2::bigint, $3::text, $4::boolean, $5::timestamptz, $6::text::jsonb)"),
 
-        /* A signal that was kept has met its fate; a later one that was not does not take its row. */
         ROW(STATEMENT_SIGNALS_UPSERT, "signals_upsert", 17,
-            "INSERT INTO signal_log (seq, fingerprint, instrument, signal_type, position, layer, signal_timestamp, arrived_at, outcome,"
-            " reason, kept_no, lots, limiter, price, pnl, figures, payload)"
-            " SELECT seq, fingerprint, instrument, signal_type, position_name, layer, signal_timestamp, arrived_at, outcome,"
-            " reason, kept_no, lots, limiter, price, pnl, figures::jsonb, payload"
-            "   FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], "
-            "$8::timestamptz[],"
-            " $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::numeric[], $15::numeric[], $16::text[], $17::text[])"
-            " AS t (seq, fingerprint, instrument, signal_type, position_name, layer, signal_timestamp, arrived_at, outcome,"
-            " reason, kept_no, lots, limiter, price, pnl, figures, payload)"
-            " ON CONFLICT (fingerprint) DO UPDATE SET seq = excluded.seq, instrument = excluded.instrument, signal_type = "
-            "excluded.signal_type,"
-            " position = excluded.position, layer = excluded.layer, signal_timestamp = excluded.signal_timestamp,"
-            " arrived_at = excluded.arrived_at, outcome = excluded.outcome, reason = excluded.reason, kept_no = excluded.kept_no,"
-            " lots = excluded.lots, limiter = excluded.limiter, price = excluded.price, pnl = excluded.pnl, figures = excluded.figures,"
-            " payload = excluded.payload WHERE signal_log.kept_no = 0 OR excluded.kept_no > 0"),
+            SIGNALS_INTO " SELECT seq, fingerprint, instrument, signal_type, position_name, layer, signal_timestamp, arrived_at, outcome,"
+                         " reason, kept_no, lots, limiter, price, pnl, figures::jsonb, payload"
+                         " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[],"
+                         " $8::timestamptz[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::numeric[],"
+                         " $15::numeric[], $16::text[], $17::text[])"
+                         " AS t (seq, fingerprint, instrument, signal_type, position_name, layer, signal_timestamp, arrived_at, outcome,"
+                         " reason, kept_no, lots, limiter, price, pnl, figures, payload)" SIGNALS_CONFLICT),
+        ROW(STATEMENT_SIGNAL_UPSERT, "signal_upsert", 17,
+            SIGNALS_INTO " VALUES ($1::bigint, $2::text, $3::text, $4::text, $5::text, $6::bigint, $7::timestamptz, $8::timestamptz,"
+                         " $9::text, $10::text, $11::bigint, $12::bigint, $13::text, $14::numeric, $15::numeric, $16::text::jsonb,"
+                         " $17::text)" SIGNALS_CONFLICT),
 
         ROW(STATEMENT_POSITIONS_CLOSE, "positions_close", 8,
-            "WITH moved AS (UPDATE portfolio_positions AS p SET status = 'closed', realized_pnl = t.pnl, exit_timestamp = t.exit_timestamp,"
-            " exit_price = t.exit_price, exit_reason = t.exit_reason, highest_close = t.highest_close, current_stop = t.current_stop,"
-            " closed_seq = t.closed_seq, updated_at = now()"
-            "   FROM unnest($1::bigint[], $2::numeric[], $3::timestamptz[], $4::numeric[], $5::text[], $6::numeric[], $7::numeric[], "
-            "$8::bigint[])"
-            " AS t (position_no, pnl, exit_timestamp, exit_price, exit_reason, highest_close, current_stop, closed_seq)"
-            "  WHERE p.position_no = t.position_no AND p.status <> 'closed' RETURNING 1) " MUST_MOVE_ALL),
+            CLOSE_SET " FROM unnest($1::bigint[], $2::numeric[], $3::timestamptz[], $4::numeric[], $5::text[], $6::numeric[],"
+                      " $7::numeric[], $8::bigint[])" CLOSE_AS MOVE_OPEN MUST_MOVE_ALL),
+        ROW(STATEMENT_POSITION_CLOSE, "position_close", 8,
+            CLOSE_SET " FROM (VALUES ($1::bigint, $2::numeric, $3::timestamptz, $4::numeric, $5::text, $6::numeric, $7::numeric,"
+                      " $8::bigint))" CLOSE_AS MOVE_OPEN MUST_MOVE_ONE),
 
         ROW(STATEMENT_POSITIONS_OPEN, "positions_open", 27,
-            "INSERT INTO portfolio_positions (position_no, position_id, instrument, layer, is_base_position, status, lots, quantity,"
-            " entry_timestamp, entry_price, signal_price, initial_stop, current_stop, highest_close, atr, limiter, lot_size, point_value,"
-            " margin_per_lot, trailing_atr_x10, standin_atr, realized_pnl, exit_timestamp, exit_price, exit_reason, opened_seq, closed_seq)"
-            " SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::bigint[], "
-            "$8::bigint[],"
-            " $9::timestamptz[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[], $15::numeric[], "
-            "$16::text[],"
-            " $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::numeric[], $22::numeric[], $23::timestamptz[], "
-            "$24::numeric[],"
-            " $25::text[], $26::bigint[], $27::bigint[])"),
+            POSITIONS_INTO " SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[],"
+                           " $7::bigint[], $8::bigint[], $9::timestamptz[], $10::numeric[], $11::numeric[], $12::numeric[],"
+                           " $13::numeric[], $14::numeric[], $15::numeric[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[],"
+                           " $20::bigint[], $21::numeric[], $22::numeric[], $23::timestamptz[], $24::numeric[], $25::text[],"
+                           " $26::bigint[], $27::bigint[])"),
+        ROW(STATEMENT_POSITION_OPEN, "position_open", 27,
+            POSITIONS_INTO " VALUES ($1::bigint, $2::text, $3::text, $4::bigint, $5::boolean, $6::text, $7::bigint, $8::bigint,"
+                           " $9::timestamptz, $10::numeric, $11::numeric, $12::numeric, $13::numeric, $14::numeric, $15::numeric,"
+                           " $16::text, $17::bigint, $18::bigint, $19::bigint, $20::bigint, $21::numeric, $22::numeric,"
+                           " $23::timestamptz, $24::numeric, $25::text, $26::bigint, $27::bigint)"),
 
         ROW(STATEMENT_POSITIONS_TRAIL, "positions_trail", 3,
-            "WITH moved AS (UPDATE portfolio_positions AS p SET highest_close = t.highest_close, current_stop = t.current_stop, updated_at "
-            "= now()"
-            "   FROM unnest($1::bigint[], $2::numeric[], $3::numeric[]) AS t (position_no, highest_close, current_stop)"
-            "  WHERE p.position_no = t.position_no AND p.status <> 'closed' RETURNING 1) " MUST_MOVE_ALL),
+            TRAIL_SET " FROM unnest($1::bigint[], $2::numeric[], $3::numeric[])" TRAIL_AS MOVE_OPEN MUST_MOVE_ALL),
+        ROW(STATEMENT_POSITION_TRAIL, "position_trail", 3,
+            TRAIL_SET " FROM (VALUES ($1::bigint, $2::numeric, $3::numeric))" TRAIL_AS MOVE_OPEN MUST_MOVE_ONE),
 
         ROW(STATEMENT_INSTRUMENTS_UPSERT, "instruments_upsert", 6,
-            "INSERT INTO pyramiding_state (instrument, base_position_no, last_pyramid_price, tick_at, mark, marked_through_no)"
-            " SELECT * FROM unnest($1::text[], $2::bigint[], $3::numeric[], $4::timestamptz[], $5::numeric[], $6::bigint[])"
-            " ON CONFLICT (instrument) DO UPDATE SET base_position_no = excluded.base_position_no,"
-            " last_pyramid_price = excluded.last_pyramid_price, tick_at = excluded.tick_at, mark = excluded.mark,"
-            " marked_through_no = excluded.marked_through_no, updated_at = now()"),
+            INSTRUMENTS_INTO " SELECT * FROM unnest($1::text[], $2::bigint[], $3::numeric[], $4::timestamptz[], $5::numeric[],"
+                             " $6::bigint[])" INSTRUMENTS_CONFLICT),
+        ROW(STATEMENT_INSTRUMENT_UPSERT, "instrument_upsert", 6,
+            INSTRUMENTS_INTO " VALUES ($1::text, $2::bigint, $3::numeric, $4::timestamptz, $5::numeric, $6::bigint)" INSTRUMENTS_CONFLICT),
 
         ROW(STATEMENT_LEDGER_INSERT, "ledger_insert", 8,
-            "INSERT INTO equity_ledger (seq, kind, amount, equity_before, equity_after, position_no, note, created_at, total)"
+            LEDGER_INTO
             " SELECT t.*, base.total + sum(t.amount) OVER (ORDER BY t.seq)"
-            "   FROM unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[], $5::numeric[], $6::bigint[], $7::text[],"
+            " FROM unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[], $5::numeric[], $6::bigint[], $7::text[],"
             " $8::timestamptz[]) AS t (seq, kind, amount, equity_before, equity_after, position_no, note, created_at), " LEDGER_BASE),
+        ROW(STATEMENT_LEDGER_ROW_INSERT, "ledger_row_insert", 8,
+            LEDGER_INTO " SELECT $1::bigint, $2::text, $3::numeric, $4::numeric, $5::numeric, $6::bigint, $7::text, $8::timestamptz,"
+                        " base.total + $3::numeric FROM " LEDGER_BASE),
 
         ROW(STATEMENT_NO_FLUSH, "no_flush", 0, "SELECT set_config('synchronous_commit', 'off', true)"),
 
@@ -162,9 +198,8 @@ static const struct statement statement_table[STATEMENT_END] = {
             " $8::bigint)"
             " ON CONFLICT (instance_id) DO UPDATE SET started_at = excluded.started_at, last_heartbeat = now(),"
             " last_signal_processed = coalesce(excluded.last_signal_processed, instance_heartbeat.last_signal_processed), is_leader = true,"
-            " leader_acquired_at = excluded.leader_acquired_at, status = 'active', hostname = excluded.hostname, version = "
-            "excluded.version,"
-            " incarnation = excluded.incarnation, last_seq = excluded.last_seq"),
+            " leader_acquired_at = excluded.leader_acquired_at, status = 'active', hostname = excluded.hostname,"
+            " version = excluded.version, incarnation = excluded.incarnation, last_seq = excluded.last_seq"),
 
         ROW(STATEMENT_RECOVERY_INSERT, "recovery_insert", 12,
             "INSERT INTO recovery_log (role, cause, incarnation, through_seq, digest, positions_count, detect_us, spawn_us, connect_us,"

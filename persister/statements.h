@@ -1,6 +1,6 @@
 /* statements: every SQL statement that pm-persister runs, as one table: name, text, number of parameters. Prepared at
  * connect, so schema and program cannot drift apart unseen. No SQL stands elsewhere, migrations (sql/) and the session
- * settings of db_conn.c apart. Values are always parameters; rows travel as arrays through unnest(), so one execution
+ * settings of db_target.c apart. Values are always parameters; rows travel as arrays through unnest(), so one execution
  * of a statement serves a batch of any size. */
 #ifndef PM_PERSISTER_STATEMENTS_H
 #define PM_PERSISTER_STATEMENTS_H
@@ -38,6 +38,15 @@ enum statement_id {
         STATEMENT_POSITIONS_TRAIL,
         STATEMENT_INSTRUMENTS_UPSERT,
         STATEMENT_LEDGER_INSERT,
+        /* The same for a single row, with plain values for arrays of one: opening an array takes longer than writing a row, and a lone
+         * client's trade is all single rows. In the order of those above. */
+        STATEMENT_EVENT_INSERT,
+        STATEMENT_SIGNAL_UPSERT,
+        STATEMENT_POSITION_CLOSE,
+        STATEMENT_POSITION_OPEN,
+        STATEMENT_POSITION_TRAIL,
+        STATEMENT_INSTRUMENT_UPSERT,
+        STATEMENT_LEDGER_ROW_INSERT,
 
         /* Records that no trade waits for. */
         STATEMENT_NO_FLUSH, /* this transaction may commit without waiting for the disk */

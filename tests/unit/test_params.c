@@ -101,6 +101,26 @@ START_TEST(texts_and_truths_need_no_quoting)
 }
 END_TEST
 
+START_TEST(a_column_of_one_is_a_plain_value)
+{
+        struct column column = {0};
+        struct params params;
+
+        params_clear(&params);
+        column_begin(&column, COLUMN_INT);
+        column_add_int(&column, 258);
+        params_element(&params, &column);
+        ck_assert_int_eq(params.lengths[0], 8);
+        ck_assert_int_eq(params.formats[0], 1);
+        ck_assert_mem_eq(params.values[0], "\0\0\0\0\0\0\1\2", 8);
+        column_begin(&column, COLUMN_TEXT);
+        column_add_null(&column);
+        params_element(&params, &column);
+        ck_assert_ptr_null(params.values[1]);
+        column_fini(&column);
+}
+END_TEST
+
 START_TEST(a_column_grows)
 {
         struct column column = {0};
@@ -149,6 +169,7 @@ main(void)
         tcase_add_test(tests, amounts_are_numerics_with_six_places);
         tcase_add_test(tests, times_count_from_2000_and_none_is_null);
         tcase_add_test(tests, texts_and_truths_need_no_quoting);
+        tcase_add_test(tests, a_column_of_one_is_a_plain_value);
         tcase_add_test(tests, a_column_grows);
         tcase_add_test(tests, single_values_are_text);
         suite_add_tcase(suite, tests);

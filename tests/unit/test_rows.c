@@ -108,8 +108,8 @@ expect_order(const enum statement_id *ids, uint32_t count)
 
 START_TEST(an_entry_writes_event_signal_position_and_instrument)
 {
-        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE, STATEMENT_EVENTS_INSERT, STATEMENT_SIGNALS_UPSERT,
-                                                STATEMENT_POSITIONS_OPEN, STATEMENT_INSTRUMENTS_UPSERT};
+        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE, STATEMENT_EVENTS_INSERT, STATEMENT_SIGNAL_UPSERT,
+                                                STATEMENT_POSITION_OPEN, STATEMENT_INSTRUMENT_UPSERT};
 
         play(SIGNAL_BASE_ENTRY, 1, 0, 72000);
         make();
@@ -124,8 +124,8 @@ END_TEST
 
 START_TEST(a_tick_that_moves_a_stop_writes_one_position_row)
 {
-        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE, STATEMENT_EVENTS_INSERT, STATEMENT_POSITIONS_TRAIL,
-                                                STATEMENT_INSTRUMENTS_UPSERT};
+        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE, STATEMENT_EVENTS_INSERT, STATEMENT_POSITION_TRAIL,
+                                                STATEMENT_INSTRUMENT_UPSERT};
 
         play(SIGNAL_BASE_ENTRY, 1, 0, 72000);
         fold();
@@ -140,8 +140,8 @@ END_TEST
 
 START_TEST(what_is_opened_moved_and_closed_in_one_batch_is_one_row)
 {
-        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE,     STATEMENT_EVENTS_INSERT,      STATEMENT_SIGNALS_UPSERT,
-                                                STATEMENT_POSITIONS_OPEN, STATEMENT_INSTRUMENTS_UPSERT, STATEMENT_LEDGER_INSERT};
+        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE,    STATEMENT_EVENTS_INSERT,     STATEMENT_SIGNALS_UPSERT,
+                                                STATEMENT_POSITION_OPEN, STATEMENT_INSTRUMENT_UPSERT, STATEMENT_LEDGER_ROW_INSERT};
 
         play(SIGNAL_BASE_ENTRY, 1, 0, 72000);
         play(SIGNAL_MARKET_DATA, 0, 10, 73000);
@@ -158,9 +158,9 @@ END_TEST
 
 START_TEST(closing_comes_before_opening_under_the_same_id)
 {
-        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE,      STATEMENT_EVENTS_INSERT,  STATEMENT_SIGNALS_UPSERT,
-                                                STATEMENT_POSITIONS_CLOSE, STATEMENT_POSITIONS_OPEN, STATEMENT_INSTRUMENTS_UPSERT,
-                                                STATEMENT_LEDGER_INSERT};
+        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE,       STATEMENT_EVENTS_INSERT, STATEMENT_SIGNALS_UPSERT,
+                                                STATEMENT_POSITION_CLOSE,   STATEMENT_POSITION_OPEN, STATEMENT_INSTRUMENT_UPSERT,
+                                                STATEMENT_LEDGER_ROW_INSERT};
 
         play(SIGNAL_BASE_ENTRY, 1, 0, 72000);
         fold();
@@ -169,6 +169,22 @@ START_TEST(closing_comes_before_opening_under_the_same_id)
         play(SIGNAL_BASE_ENTRY, 1, 200, 72000);
         make();
         expect_order(ids, countof(ids));
+        ck_assert_uint_eq(rows.positions_count, 2);
+}
+END_TEST
+
+START_TEST(two_things_travel_as_columns)
+{
+        static const enum statement_id ids[] = {STATEMENT_STATE_MOVE, STATEMENT_EVENTS_INSERT, STATEMENT_SIGNALS_UPSERT,
+                                                STATEMENT_POSITIONS_OPEN, STATEMENT_INSTRUMENT_UPSERT};
+
+        play(SIGNAL_BASE_ENTRY, 1, 0, 72000);
+        play(SIGNAL_MARKET_DATA, 0, 10, 74000);
+        play(SIGNAL_PYRAMID, 2, 20, 75000);
+        make();
+        expect_order(ids, countof(ids));
+        const struct params *opened = params_of(STATEMENT_POSITIONS_OPEN);
+        ck_assert_int_eq(opened->formats[0], 1);
         ck_assert_uint_eq(rows.positions_count, 2);
 }
 END_TEST
@@ -204,7 +220,7 @@ END_TEST
 
 START_TEST(a_new_portfolio_makes_its_row_of_state)
 {
-        static const enum statement_id ids[] = {STATEMENT_STATE_CREATE, STATEMENT_EDITS_HANDLED, STATEMENT_EVENTS_INSERT};
+        static const enum statement_id ids[] = {STATEMENT_STATE_CREATE, STATEMENT_EDITS_HANDLED, STATEMENT_EVENT_INSERT};
 
         core_clear(replica);
         batch_clear(&batch);
@@ -221,7 +237,7 @@ END_TEST
 START_TEST(a_reset_clears_what_was_before)
 {
         static const enum statement_id ids[] = {STATEMENT_STATE_CREATE,      STATEMENT_POSITIONS_CLEAR, STATEMENT_LEDGER_RESET,
-                                                STATEMENT_INSTRUMENTS_CLEAR, STATEMENT_EDITS_HANDLED,   STATEMENT_EVENTS_INSERT};
+                                                STATEMENT_INSTRUMENTS_CLEAR, STATEMENT_EDITS_HANDLED,   STATEMENT_EVENT_INSERT};
 
         play(SIGNAL_BASE_ENTRY, 1, 0, 72000);
         fold();
@@ -293,6 +309,7 @@ main(void)
         tcase_add_test(tests, a_tick_that_moves_a_stop_writes_one_position_row);
         tcase_add_test(tests, what_is_opened_moved_and_closed_in_one_batch_is_one_row);
         tcase_add_test(tests, closing_comes_before_opening_under_the_same_id);
+        tcase_add_test(tests, two_things_travel_as_columns);
         tcase_add_test(tests, the_ledger_runs_through_the_batch);
         tcase_add_test(tests, a_retry_of_what_was_not_kept_is_one_row);
         tcase_add_test(tests, a_new_portfolio_makes_its_row_of_state);
