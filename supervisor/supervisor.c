@@ -220,11 +220,12 @@ ask_port(void *owner)
 
 /* Watching. */
 
+/* One that drains has time until its deadline as long as it lives; a restart does not wait that long for one that hangs. */
 static bool
 is_watched(const struct unit *unit)
 {
         return unit->role != ROLE_NONE && unit->role != ROLE_DATABASE && unit->pid > 0 &&
-               (unit->child.state == CHILD_STARTING || unit->child.state == CHILD_READY);
+               (unit->child.state == CHILD_STARTING || unit->child.state == CHILD_READY || unit->child.state == CHILD_DRAINING);
 }
 
 static void

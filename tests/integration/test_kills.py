@@ -167,6 +167,18 @@ def test_a_worker_killed_after_a_clean_state_waits_for_no_timeout(instance):
     assert instance.log_count("event=rehydration_timeout") == 0
 
 
+@pytest.mark.parametrize("role", ["worker", "persister"])
+def test_a_restart_does_not_wait_out_the_drain_of_a_hanging_child(private, role):
+    one = private(supervision__heartbeat_ms=100, supervision__watchdog_ms=1000, supervision__stop_timeout_ms=60000)
+    one.run()
+    digest = with_a_day(one)
+    old = one.kill(role, signal.SIGSTOP)
+    one.verb("restart", role, check=True, timeout=30)
+    assert not process_alive(old)
+    one.wait_ready()
+    assert one.check_books() == digest
+
+
 def test_sigterm_stops_in_order_and_leaves_nothing(instance):
     with_a_day(instance)
     family = instance.processes()
