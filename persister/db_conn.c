@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "persister/db_dial.h"
 #include "persister/db_target.h"
 #include "persister/migrate.h"
 
@@ -22,18 +23,18 @@
 /* The states of the connection. Only step() changes them.
  *   CLOSED     at rest, before start and after stop.
  *   WAITING    between two attempts.
- *   CONNECTING libpq's own handshake with one host.
+ *   DIALING    one address of one host is asked for a session (db_dial.h).
  *   OPENING    one flight: the lock, facts about the server, the schema's version, all statements prepared.
  *   LOOKING    the lock is taken: by whom? A session of our own instance is ended.
  *   PAUSING    that session ends; then
  *   LOCKING    the lock is tried again.
  *   IDLE       ready for a flight.       BUSY  one is under way. */
-enum db_state { DB_CLOSED = 0, DB_WAITING, DB_CONNECTING, DB_OPENING, DB_LOOKING, DB_PAUSING, DB_LOCKING, DB_IDLE, DB_BUSY, DB_STATE_END };
+enum db_state { DB_CLOSED = 0, DB_WAITING, DB_DIALING, DB_OPENING, DB_LOOKING, DB_PAUSING, DB_LOCKING, DB_IDLE, DB_BUSY, DB_STATE_END };
 
 enum db_event {
         DB_START = 0,
         DB_WAITED,    /* the pause is over */
-        DB_CONNECTED, /* libpq has a session */
+        DB_CONNECTED, /* there is a session */
         DB_LOCKED,    /* the lock is ours */
         DB_LOCK_HELD, /* it is not */
         DB_HOLDER_OURS,
@@ -45,9 +46,8 @@ enum db_event {
 };
 
 static const char *const state_names[DB_STATE_END] = {
-        [DB_CLOSED] = "closed",   [DB_WAITING] = "waiting", [DB_CONNECTING] = "connecting",
-        [DB_OPENING] = "opening", [DB_LOOKING] = "looking", [DB_PAUSING] = "pausing",
-        [DB_LOCKING] = "locking", [DB_IDLE] = "idle",       [DB_BUSY] = "busy",
+        [DB_CLOSED] = "closed",   [DB_WAITING] = "waiting", [DB_DIALING] = "dialing", [DB_OPENING] = "opening", [DB_LOOKING] = "looking",
+        [DB_PAUSING] = "pausing", [DB_LOCKING] = "locking", [DB_IDLE] = "idle",       [DB_BUSY] = "busy",
 };
 
 static const char *const event_names[DB_EVENT_END] = {
@@ -72,7 +72,7 @@ struct db_conn {
         struct loop_timer *pause;
         struct loop_timer *deadline;
 
-        uint32_t host_no;
+        struct db_dial dial;
         int64_t back_off_ms;
         int64_t lock_pause_ms;
         uint64_t jitter;
@@ -87,18 +87,18 @@ struct db_conn {
 };
 
 typedef void act_fn(struct db_conn *conn);
-static act_fn act_connect, act_open, act_look, act_pause, act_try_lock, act_ready, act_back_off, act_close;
+static act_fn act_dial, act_open, act_look, act_pause, act_try_lock, act_ready, act_back_off, act_close;
 
 static const struct {
         enum db_state next;
         act_fn *act;
         bool possible;
 } transitions[DB_STATE_END][DB_EVENT_END] = {
-        [DB_CLOSED] = {[DB_START] = {DB_CONNECTING, act_connect, true}, [DB_STOP] = {DB_CLOSED, NULL, true}},
-        [DB_WAITING] = {[DB_WAITED] = {DB_CONNECTING, act_connect, true}, [DB_STOP] = {DB_CLOSED, act_close, true}},
-        [DB_CONNECTING] = {[DB_CONNECTED] = {DB_OPENING, act_open, true},
-                           [DB_BROKEN] = {DB_WAITING, act_back_off, true},
-                           [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_CLOSED] = {[DB_START] = {DB_DIALING, act_dial, true}, [DB_STOP] = {DB_CLOSED, NULL, true}},
+        [DB_WAITING] = {[DB_WAITED] = {DB_DIALING, act_dial, true}, [DB_STOP] = {DB_CLOSED, act_close, true}},
+        [DB_DIALING] = {[DB_CONNECTED] = {DB_OPENING, act_open, true},
+                        [DB_BROKEN] = {DB_WAITING, act_back_off, true},
+                        [DB_STOP] = {DB_CLOSED, act_close, true}},
         [DB_OPENING] = {[DB_LOCKED] = {DB_IDLE, act_ready, true},
                         [DB_LOCK_HELD] = {DB_LOOKING, act_look, true},
                         [DB_BROKEN] = {DB_WAITING, act_back_off, true},
@@ -139,13 +139,6 @@ step(struct db_conn *conn, enum db_event event)
 }
 
 /* conn->problem from what libpq or the server said; the connection is given up. */
-static void
-break_connecting(struct db_conn *conn, const char *text)
-{
-        db_problem_set_connect(&conn->problem, text, conn->target.place);
-        step(conn, DB_BROKEN);
-}
-
 static void
 break_open(struct db_conn *conn, const char *sqlstate, const char *text)
 {
@@ -203,51 +196,34 @@ on_notice(void *owner, const PGresult *result)
 }
 
 static void
-act_connect(struct db_conn *conn)
+act_dial(struct db_conn *conn)
 {
-        db_target_select(&conn->target, conn->host_no);
-        conn->generation++;
         conn->lock_taken = false;
         conn->last_words.problem = STORE_PROBLEM_NONE;
         conn->lock_pause_ms = LOCK_PAUSE_FIRST_MS;
-        conn->pg = PQconnectStartParams(conn->target.keywords, conn->target.values, 0);
-        if (conn->pg == NULL) {
-                break_connecting(conn, "out of memory");
-                return;
-        }
-        if (PQstatus(conn->pg) == CONNECTION_BAD) {
-                break_connecting(conn, PQerrorMessage(conn->pg));
-                return;
-        }
-        /* The only way to the SQLSTATE of a refused connect is the verbose text. */
-        (void)PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
-        (void)PQsetNoticeReceiver(conn->pg, on_notice, conn);
         loop_timer_start_us(conn->deadline, conn->target.connect_timeout_ms * 1000);
-        /* As libpq asks: before the first poll, behave as if it had answered "writing". */
-        loop_watch_free(conn->watch);
-        conn->watch_fd = PQsocket(conn->pg);
-        conn->watch = loop_watch_new(conn->loop, conn->watch_fd, false, true, on_socket, conn);
+        db_dial_begin(&conn->dial);
 }
 
 static void
-poll_connect(struct db_conn *conn)
+on_dial_session(void *owner, PGconn *pg)
 {
-        PostgresPollingStatusType status = PQconnectPoll(conn->pg);
-        int fd = PQsocket(conn->pg);
+        struct db_conn *conn = owner;
 
-        if (status == PGRES_POLLING_FAILED) {
-                break_connecting(conn, PQerrorMessage(conn->pg));
-                return;
-        }
-        if (status == PGRES_POLLING_OK) {
-                watch_socket(conn, false);
-                step(conn, DB_CONNECTED);
-                return;
-        }
-        /* libpq may have closed a socket and opened another under the same number: watch anew. */
-        loop_watch_free(conn->watch);
-        conn->watch_fd = fd;
-        conn->watch = loop_watch_new(conn->loop, fd, status == PGRES_POLLING_READING, status == PGRES_POLLING_WRITING, on_socket, conn);
+        conn->generation++;
+        conn->pg = pg;
+        (void)PQsetNoticeReceiver(pg, on_notice, conn);
+        watch_socket(conn, false);
+        step(conn, DB_CONNECTED);
+}
+
+static void
+on_dial_failed(void *owner, const char *text)
+{
+        struct db_conn *conn = owner;
+
+        db_problem_set_connect(&conn->problem, text, conn->target.place);
+        step(conn, DB_BROKEN);
 }
 
 static void
@@ -285,7 +261,7 @@ act_open(struct db_conn *conn)
                 [OPENING_FACTS] = {.statement = statement_of(STATEMENT_SERVER_FACTS), .once = true},
                 [OPENING_SCHEMA] = {.statement = statement_of(STATEMENT_SCHEMA_VERSIONS), .once = true},
         };
-        (void)PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
+
         conn->open_problem.problem = STORE_PROBLEM_NONE;
         if (db_flight_begin(&conn->flight, conn->pg, conn->target.place) != DB_FLIGHT_OK)
                 break_open(conn, "", PQerrorMessage(conn->pg));
@@ -465,6 +441,7 @@ forget_session(struct db_conn *conn)
         loop_watch_free(conn->watch);
         conn->watch = NULL;
         conn->watch_fd = -1;
+        db_dial_cancel(&conn->dial);
         PQfinish(conn->pg);
         conn->pg = NULL;
 }
@@ -483,14 +460,13 @@ with_jitter(struct db_conn *conn, int64_t delay_us)
 static void
 act_back_off(struct db_conn *conn)
 {
-        int64_t delay_ms;
+        bool round_is_over = db_dial_next(&conn->dial);
+        int64_t delay_ms = round_is_over ? conn->back_off_ms : 0;
 
         forget_session(conn);
-        conn->host_no = (conn->host_no + 1) % conn->target.hosts_count;
-        delay_ms = conn->host_no == 0 ? conn->back_off_ms : 0;
         if (strcmp(conn->problem.sqlstate, "57P03") == 0 && delay_ms > BACK_OFF_STARTING_MAX_MS)
                 delay_ms = BACK_OFF_STARTING_MAX_MS;
-        if (conn->host_no == 0)
+        if (round_is_over)
                 conn->back_off_ms = conn->back_off_ms * 2 > BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : conn->back_off_ms * 2;
         loop_timer_start_us(conn->pause, with_jitter(conn, delay_ms * 1000));
 
@@ -553,10 +529,6 @@ on_socket(void *owner, int fd, bool readable, bool writable)
         uint64_t generation = conn->generation;
 
         (void)fd;
-        if (conn->state == DB_CONNECTING) {
-                poll_connect(conn);
-                return;
-        }
         if (writable)
                 flush(conn);
         if (readable && conn->generation == generation)
@@ -642,6 +614,8 @@ db_conn_port(struct db_conn *conn)
         return (struct db_port){conn, port_is_idle, port_send, port_prepare, port_extend, port_settled, port_drop};
 }
 
+static const struct db_dial_handler dial_handler = {on_dial_session, on_dial_failed};
+
 struct db_conn *
 db_conn_new(struct loop *loop, const struct db_conn_options *options, const struct db_conn_handler *handler, void *owner,
             char error[CONFIG_ERROR_SIZE])
@@ -670,7 +644,7 @@ db_conn_new(struct loop *loop, const struct db_conn_options *options, const stru
         }
         conn->pause = loop_timer_new(loop, on_timer_pause, conn);
         conn->deadline = loop_timer_new(loop, on_timer_deadline, conn);
-        db_target_select(&conn->target, 0);
+        db_dial_init(&conn->dial, loop, &conn->target, &dial_handler, conn);
         return conn;
 }
 
@@ -680,6 +654,7 @@ db_conn_free(struct db_conn *conn)
         if (conn == NULL)
                 return;
         step(conn, DB_STOP);
+        db_dial_fini(&conn->dial);
         loop_timer_free(conn->pause);
         loop_timer_free(conn->deadline);
         free(conn);

@@ -162,3 +162,10 @@ db_target_select(struct db_target *target, uint32_t host_no)
         else
                 (void)snprintf(target->place, sizeof(target->place), "%.120s:%s", where, target->port);
 }
+
+void
+db_target_set_address(struct db_target *target, const char *address)
+{
+        /* The values that db_target_select() filled point here. */
+        (void)snprintf(target->hostaddr, sizeof(target->hostaddr), "%s", address);
+}

@@ -44,5 +44,7 @@ PM_MUST_CHECK enum db_target_status db_target_init(struct db_target *target, con
                                                    int64_t connect_timeout_ms, int64_t statement_timeout_ms);
 /* Fills keywords and values (NULL-terminated, for PQconnectStartParams) and place for host host_no of hosts_count. */
 void db_target_select(struct db_target *target, uint32_t host_no);
+/* The selected host at this address, for a name that was looked up already. */
+void db_target_set_address(struct db_target *target, const char *address);
 
 #endif

@@ -1,7 +1,8 @@
 noinst_LIBRARIES += persister/libpersister.a
 persister_libpersister_a_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS) $(JSONC_CFLAGS) $(LIBMD_CFLAGS)
 persister_libpersister_a_SOURCES = \
-	%D%/batch.c %D%/batch.h %D%/db_conn.c %D%/db_conn.h %D%/db_flight.c %D%/db_flight.h %D%/db_problem.c %D%/db_problem.h %D%/db_target.c %D%/db_target.h \
+	%D%/batch.c %D%/batch.h %D%/db_conn.c %D%/db_conn.h %D%/db_dial.c %D%/db_dial.h %D%/db_flight.c %D%/db_flight.h \
+	%D%/db_problem.c %D%/db_problem.h %D%/db_resolve.c %D%/db_resolve.h %D%/db_target.c %D%/db_target.h \
 	%D%/intake.c %D%/intake.h %D%/params.c %D%/params.h %D%/row_index.c %D%/row_index.h %D%/rows.c %D%/rows.h \
 	%D%/statements.c %D%/statements.h %D%/store.c %D%/store.h \
 	%D%/conninfo.c %D%/conninfo.h %D%/inbox.c %D%/inbox.h %D%/loader.c %D%/loader.h %D%/outlet.c %D%/outlet.h \

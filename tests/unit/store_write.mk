@@ -1,6 +1,6 @@
 # Unit tests of persister/'s writing side. Store is tested over a played database.
 store_write_tests = tests/unit/test_intake tests/unit/test_params tests/unit/test_db_problem tests/unit/test_db_target tests/unit/test_statements \
-	tests/unit/test_rows tests/unit/test_store tests/unit/test_persister
+	tests/unit/test_rows tests/unit/test_store tests/unit/test_persister tests/unit/test_db_conn
 check_PROGRAMS += $(store_write_tests)
 TESTS += $(store_write_tests)
 store_write_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) $(LIBPQ_CFLAGS)
@@ -21,3 +21,5 @@ tests_unit_test_store_CFLAGS = $(store_write_cflags)
 tests_unit_test_store_LDADD = $(store_write_libs)
 tests_unit_test_persister_CFLAGS = $(store_write_cflags)
 tests_unit_test_persister_LDADD = $(store_write_libs)
+tests_unit_test_db_conn_CFLAGS = $(store_write_cflags)
+tests_unit_test_db_conn_LDADD = $(store_write_libs)
