@@ -199,17 +199,20 @@ make_environment(void)
         return kept;
 }
 
-enum spawn_status
-spawn_process(const struct spawn_request *request, pid_t *pid, int *pidfd)
+/* Where there is no pidfd (before Linux 5.3, under valgrind), the child holds one end of a pipe, and its death is the end of that. */
+static bool
+has_pidfd(void)
 {
-        PM_ASSERT(request->fds_count <= SPAWN_FDS_MAX);
-        *pid = 0;
-        *pidfd = -1;
-        char **environment = make_environment();
-        if (environment == NULL) {
-                LOG_ERROR("event=spawn_failed program=%s error=\"out of memory\"", request->argv[0]);
-                return SPAWN_FAILED;
-        }
+        int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        if (fd < 0)
+                return errno != ENOSYS;
+        close(fd);
+        return true;
+}
+
+static pid_t
+fork_child(const struct spawn_request *request, char *const *environment)
+{
         pid_t parent = getpid();
         /* No handler of ours may run in the child. */
         sigset_t all;
@@ -221,6 +224,52 @@ spawn_process(const struct spawn_request *request, pid_t *pid, int *pidfd)
         if (child == 0)
                 run_child(request, parent, environment);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
+        errno = why;
+        return child;
+}
+
+static enum spawn_status
+spawn_with_pipe(const struct spawn_request *request, char *const *environment, pid_t *pid, int *pidfd)
+{
+        struct spawn_request with_pipe = *request;
+        int ends[2];
+        PM_ASSERT(request->fds_count < SPAWN_FDS_MAX);
+        if (pipe2(ends, O_CLOEXEC) != 0) {
+                LOG_ERROR("event=spawn_failed program=%s error=\"pipe: %s\"", request->argv[0], strerror(errno));
+                return SPAWN_FAILED;
+        }
+        with_pipe.fds[with_pipe.fds_count++] = ends[1];
+        *pid = fork_child(&with_pipe, environment);
+        int why = errno;
+        close(ends[1]);
+        if (*pid < 0) {
+                LOG_ERROR("event=spawn_failed program=%s error=\"fork: %s\"", request->argv[0], strerror(why));
+                close(ends[0]);
+                *pid = 0;
+                return SPAWN_FAILED;
+        }
+        *pidfd = ends[0];
+        return SPAWN_OK;
+}
+
+enum spawn_status
+spawn_process(const struct spawn_request *request, pid_t *pid, int *pidfd)
+{
+        PM_ASSERT(request->fds_count <= SPAWN_FDS_MAX);
+        *pid = 0;
+        *pidfd = -1;
+        char **environment = make_environment();
+        if (environment == NULL) {
+                LOG_ERROR("event=spawn_failed program=%s error=\"out of memory\"", request->argv[0]);
+                return SPAWN_FAILED;
+        }
+        if (!has_pidfd()) {
+                enum spawn_status status = spawn_with_pipe(request, environment, pid, pidfd);
+                free(environment);
+                return status;
+        }
+        pid_t child = fork_child(request, environment);
+        int why = errno;
         free(environment);
         if (child < 0) {
                 LOG_ERROR("event=spawn_failed program=%s error=\"fork: %s\"", request->argv[0], strerror(why));

@@ -5,7 +5,7 @@ import subprocess
 import pm
 from signals import DAY
 
-VALGRIND = ["valgrind", "--quiet", "--trace-children=yes", "--child-silent-after-fork=yes", "--leak-check=full", "--show-leak-kinds=definite,indirect",
+VALGRIND = ["valgrind", "--quiet", "--vgdb=no", "--trace-children=yes", "--child-silent-after-fork=yes", "--leak-check=full", "--show-leak-kinds=definite,indirect",
             "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99", "--trace-children-skip=/usr/lib/postgresql/*"]
 
 
