@@ -41,7 +41,7 @@ def measure(build_dir, rounds):
     import pm
     import signals
     floor, parts, health, knock, persister = [], [], [], [], []
-    sets = {"portfolio.initial_capital": 500000000, "supervision.restart_budget": 100000}
+    sets = {"portfolio.initial_capital": 500000000, "supervision.restart_budget": 1000, "supervision.restart_healthy_ms": 100}
     for key, value in (("lot_size", 1), ("point_value", 1), ("margin_per_lot", 1000), ("initial_risk_percent", 1)):
         sets[f"instrument TIN.{key}"] = value
     with pm.Instance("embedded") as one:
@@ -66,14 +66,14 @@ def measure(build_dir, rounds):
             pm.wait_until("the line", lambda: len(one.recoveries()) > before)
             recovery = one.status()["recovery"]
             parts.append({key: float(recovery[key]) for key in recovery if key.endswith("_ms")})
-            time.sleep(0.05)
+            time.sleep(0.25)  # healthy again: the next restart is a first one
         for _ in range(rounds):
             before = len(one.recoveries())
             os.kill(one.pid("persister"), 9)
             pm.wait_until("the line", lambda: len(one.recoveries()) > before, interval=0.001)
             persister.append(float(one.recoveries()[-1][1]))
             one.wait_ready()
-            time.sleep(0.05)
+            time.sleep(0.25)  # healthy again: the next restart is a first one
     return floor, parts, health, persister
 
 
