@@ -141,7 +141,10 @@ START_TEST(spawn_cleans_what_a_child_inherits)
         snprintf(session, sizeof session, "\n%d %d %d\n", pid, pid, pid);
         ck_assert_msg(strncmp(text, "/\n0077\nkept=yes pg= notify=\n", 28) == 0, "%s", text);
         ck_assert_msg(strstr(text, "SigBlk:\t0000000000000000\n") != NULL, "%s", text);
-        ck_assert_msg(strstr(text, "SigIgn:\t0000000000000000\n") != NULL, "%s", text);
+        /* 32 and 33 belong to the C library, which lets nobody touch them: whoever started us may have had them ignored. */
+        const char *ignored = strstr(text, "SigIgn:\t");
+        ck_assert_ptr_nonnull(ignored);
+        ck_assert_uint_eq(strtoull(ignored + strlen("SigIgn:\t"), NULL, 16) & ~(3ULL << 31), 0);
         ck_assert_msg(strstr(text, session) != NULL, "%s", text);
 }
 END_TEST
