@@ -83,6 +83,7 @@ struct db_conn {
         struct db_problem open_problem; /* what the opening flight found, before its end */
 
         bool lock_taken;
+        bool was_ready;
         bool must_prepare; /* a statement was refused: all must fit before we call ourselves ready again */
 };
 
@@ -429,6 +430,7 @@ act_ready(struct db_conn *conn)
 {
         loop_timer_stop(conn->deadline);
         conn->must_prepare = false;
+        conn->was_ready = true;
         conn->handler->on_ready(conn->owner);
 }
 
@@ -471,7 +473,11 @@ act_back_off(struct db_conn *conn)
         loop_timer_start_us(conn->pause, with_jitter(conn, delay_ms * 1000));
 
         db_flight_lose(&conn->flight, &conn->problem);
-        conn->handler->on_problem(conn->owner, &conn->problem);
+        /* Of several hosts one that does not answer is no problem yet; a session that was in use is one at once. */
+        if (round_is_over || conn->was_ready) {
+                conn->was_ready = false;
+                conn->handler->on_problem(conn->owner, &conn->problem);
+        }
 }
 
 static void

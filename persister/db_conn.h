@@ -42,7 +42,7 @@ struct db_server {
 
 struct db_conn_handler {
         void (*on_ready)(void *owner);                                     /* connected, locked, idle */
-        void (*on_problem)(void *owner, const struct db_problem *problem); /* an attempt failed, or the connection went */
+        void (*on_problem)(void *owner, const struct db_problem *problem); /* no host gave a session, or the one in use went */
         void (*on_fenced)(void *owner, const char *detail);                /* a newer writer of our own instance holds the lock */
 };
 
