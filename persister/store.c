@@ -11,6 +11,9 @@
 
 /* What MUST_MOVE of statements.c raises when a compare-and-set found another row than expected. */
 #define SQLSTATE_MOVED "22012"
+/* Events of one transaction, rounded up to a whole signal: larger ones are no cheaper an event, and on a slow disk one that takes
+ * longer than the statement deadline would be given up and begun again for ever. */
+#define UNIT_EVENTS_MAX 1024
 #define MOVED_DETAIL "a stored row is not what was written last"
 
 static void on_batch_result(void *owner, enum db_outcome outcome, const struct db_problem *problem, uint32_t failed_index);
@@ -171,6 +174,17 @@ store_own_send(struct store *store)
         form(store, store->flying.count, store->stored.incarnation + 1);
 }
 
+/* How much of flying the next transaction takes. */
+static uint32_t
+unit_events(const struct store *store)
+{
+        uint32_t left = store->flying.count - store->flying_done;
+
+        if (left <= UNIT_EVENTS_MAX)
+                return left;
+        return UNIT_EVENTS_MAX - 1 + batch_signal_events(&store->flying, store->flying_done + UNIT_EVENTS_MAX - 1);
+}
+
 static void form_substitute(struct store *store);
 
 bool
@@ -195,7 +209,7 @@ store_pump(struct store *store)
         }
         if (store->flying.count == 0)
                 return false;
-        form(store, store->mode == STORE_SINGLE ? batch_signal_events(&store->flying, store->flying_done) : store->flying.count,
+        form(store, store->mode == STORE_SINGLE ? batch_signal_events(&store->flying, store->flying_done) : unit_events(store),
              store->stored.incarnation);
         return store->on_way;
 }

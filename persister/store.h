@@ -50,7 +50,7 @@ struct store_position {
 };
 
 enum store_mode {
-        STORE_PLAIN = 0, /* all that waits is one transaction */
+        STORE_PLAIN = 0, /* all that waits is one transaction, up to a bound */
         STORE_SINGLE,    /* one signal each, to find the one that is refused */
         STORE_SUBSTITUTE /* the refused one, as blocked */
 };
@@ -64,7 +64,7 @@ struct store {
         struct store_position stored;
         struct batch waiting; /* gathers */
         struct batch flying;  /* is being stored */
-        uint32_t flying_done; /* its first events that are stored already: STORE_SINGLE */
+        uint32_t flying_done; /* its first events that are stored already */
         bool is_own;          /* flying holds the persister's own events, not a worker's */
         enum store_mode mode;
 

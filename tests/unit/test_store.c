@@ -193,7 +193,7 @@ on_incarnation(void *owner, uint64_t which)
 static const struct store_handler handler = {on_stored, on_trouble, on_refused, on_incarnation};
 
 /* What a reload does: the stored events folded in again. The log is what was committed, taken from the worker's own list. */
-static struct event log_events[256];
+static struct event log_events[8192];
 static uint64_t log_count;
 
 static void
@@ -308,6 +308,34 @@ START_TEST(everything_that_waits_is_one_transaction)
         ck_assert_uint_eq(fake.flights, 2);
         ck_assert(store_is_empty(&store));
         ck_assert(core_digest_equal(fake.row.digest, core_digest(worker.core)));
+}
+END_TEST
+
+START_TEST(what_waits_for_long_is_stored_in_pieces)
+{
+        for (int64_t second = 1; second <= 3000; second++)
+                offer(second);
+        while (store_pump(&store))
+                answer();
+        ck_assert_uint_eq(acked, 3001);
+        ck_assert_uint_eq(fake.flights, 3);
+        ck_assert_uint_eq(acks, 3);
+        ck_assert(store_is_empty(&store));
+        ck_assert(core_digest_equal(fake.row.digest, core_digest(worker.core)));
+}
+END_TEST
+
+START_TEST(a_piece_ends_with_a_whole_signal)
+{
+        offer_entry(0, "x"); /* two events, so that the bound falls into a tick's */
+        for (int64_t second = 1; second <= 1000; second++)
+                offer(second); /* a tick and the stop it moves */
+        while (store_pump(&store)) {
+                ck_assert(!store.unit.events[store.unit.count - 1].more);
+                answer();
+        }
+        ck_assert_uint_eq(acked, sent_through);
+        ck_assert_uint_eq(fake.flights, 2);
 }
 END_TEST
 
@@ -590,6 +618,8 @@ main(void)
 
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, everything_that_waits_is_one_transaction);
+        tcase_add_test(tests, what_waits_for_long_is_stored_in_pieces);
+        tcase_add_test(tests, a_piece_ends_with_a_whole_signal);
         tcase_add_test(tests, nothing_is_sent_without_a_connection_or_events);
         tcase_add_test(tests, an_unknown_commit_that_was_stored_is_acknowledged_once);
         tcase_add_test(tests, an_unknown_commit_that_was_not_stored_is_written_again);
