@@ -145,8 +145,18 @@ on_db_problem(void *owner, const struct db_problem *problem)
         struct persister *persister = owner;
         bool changed = problem->problem != persister->problem.problem || strcmp(problem->sqlstate, persister->problem.sqlstate) != 0;
         char quoted[2 * DB_MESSAGE_SIZE];
+        struct db_problem failure;
 
         persister->progress++;
+        /* An embedded database has its schema from us: only a migration that fails is news. */
+        if (problem->problem == STORE_PROBLEM_SCHEMA && persister->config->database_mode == DATABASE_EMBEDDED) {
+                if (conninfo_migrate(persister->config, persister->options.conninfo, &failure)) {
+                        step(persister, PERSISTER_LOST);
+                        return;
+                }
+                problem = &failure;
+                changed = true;
+        }
         if (persister->phase != PERSISTER_DOWN && persister->phase != PERSISTER_AWAY)
                 persister->away_since_us = clock_monotonic_us();
         persister->announced = false;
@@ -158,11 +168,6 @@ on_db_problem(void *owner, const struct db_problem *problem)
         }
         tell_failure(persister);
         step(persister, PERSISTER_LOST);
-
-        struct db_problem failure;
-        if (problem->problem == STORE_PROBLEM_SCHEMA && persister->config->database_mode == DATABASE_EMBEDDED &&
-            !conninfo_migrate(persister->config, persister->options.conninfo, &failure))
-                LOG_ERROR("event=migration_failed msg=%s", log_quote(quoted, sizeof(quoted), failure.message, strlen(failure.message)));
 }
 
 static void
