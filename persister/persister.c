@@ -145,7 +145,7 @@ on_db_problem(void *owner, const struct db_problem *problem)
         struct persister *persister = owner;
         bool changed = problem->problem != persister->problem.problem || strcmp(problem->sqlstate, persister->problem.sqlstate) != 0;
         char quoted[2 * DB_MESSAGE_SIZE];
-        struct db_problem failure;
+        struct db_problem failure = {0};
 
         persister->progress++;
         /* An embedded database has its schema from us: only a migration that fails is news. */
